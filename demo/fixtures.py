@@ -1,0 +1,52 @@
+"""Which customers each quirk touches, so that tests can look for it."""
+
+import json
+from collections import defaultdict
+
+import numpy as np
+
+EXAMPLES = 200  # ids kept per quirk (and table); counts are complete
+
+
+class Fixtures:
+    """Collects quirks block by block. People are given as indices within the current block."""
+
+    def __init__(self):
+        self._quirks = defaultdict(lambda: {"count": 0})
+        self._first = 0
+
+    def start_block(self, first: int) -> None:
+        self._first = first
+
+    def count(self, quirk: str, count: int) -> None:
+        self._quirks[quirk]["count"] += int(count)
+
+    def add(self, quirk: str, owner: np.ndarray, table: str | None = None, **more: list) -> None:
+        """One entry per row or customer; with a table, ids and counts are kept table by table."""
+        if len(owner) == 0:
+            return
+        self.count(quirk, len(owner))
+        entry = self._quirks[quirk]
+        if table:
+            entry = entry.setdefault("tables", {}).setdefault(table, {"count": 0})
+            entry["count"] += len(owner)
+        _extend(entry, "customer_ids", self._ids(np.unique(owner[owner >= 0])))
+        for name, values in more.items():
+            _extend(entry, name, values)
+
+    def pairs(self, quirk: str, people, one: np.ndarray, other: np.ndarray) -> None:
+        """Pairs of customers, e.g. (account that ended, account that goes on)."""
+        self.count(quirk, len(one))
+        both = [list(pair) for pair in zip(self._ids(one), self._ids(other), strict=True)]
+        _extend(self._quirks[quirk], "pairs", both)
+
+    def as_json(self) -> str:
+        return json.dumps(dict(sorted(self._quirks.items())), indent=1, sort_keys=True) + "\n"
+
+    def _ids(self, owner: np.ndarray) -> list[str]:
+        return [f"C{self._first + int(index):08d}" for index in owner[:EXAMPLES]]
+
+
+def _extend(entry: dict, name: str, values: list) -> None:
+    kept = entry.setdefault(name, [])
+    kept.extend(values[: EXAMPLES - len(kept)])

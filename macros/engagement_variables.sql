@@ -1,0 +1,26 @@
+{#
+The engagement variables and the dimension of each, {name: dimension}, in order: the columns of
+int_engagement_variables that its YAML gives a dimension. Empty while dbt parses.
+#}
+{% macro variable_dimensions() %}
+    {% set dimensions = {} %}
+    {% if execute %}
+        {% set model = graph.nodes["model." ~ project_name ~ ".int_engagement_variables"] %}
+        {% for column in model.columns.values() if column.config.meta.get("dimension") %}
+            {% do dimensions.update({column.name: column.config.meta.dimension}) %}
+        {% endfor %}
+    {% endif %}
+    {{ return(dimensions) }}
+{% endmacro %}
+
+
+{# The names of the engagement variables. #}
+{% macro engagement_variables() %}
+    {{ return(variable_dimensions().keys() | list) }}
+{% endmacro %}
+
+
+{# The dimensions of every scorecard: the same for all, so that score_<dimension> is. #}
+{% macro dimensions() %}
+    {{ return(["recency", "frequency", "depth", "diversity", "participation", "advocacy"]) }}
+{% endmacro %}

@@ -1,0 +1,20 @@
+with
+
+events as (
+    {{ current_rows("raw_app", "events", key=["device_id", "event_at", "event_name"], id="event_id") }}
+),
+
+renamed as (
+    select
+        row_key as event_id,
+        device_id,
+        login_id,
+        session_id,
+        event_at,
+        event_name,
+        duration_seconds as engaged_seconds
+    from events
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,16 @@
+with
+
+campaigns as (
+    {{ current_rows("raw_crm", "campaigns", key=["campaign_id"]) }}
+),
+
+renamed as (
+    select
+        campaign_id,
+        campaign_name,
+        lower(campaign_type) as campaign_type
+    from campaigns
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

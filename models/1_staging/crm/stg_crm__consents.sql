@@ -1,0 +1,17 @@
+with
+
+consents as (
+    {{ current_rows("raw_crm", "consents", key=["customer_id", "channel", "changed_at"]) }}
+),
+
+renamed as (
+    select
+        customer_id,
+        lower(channel) as channel,
+        lower(status) = 'granted' as is_granted,
+        changed_at
+    from consents
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

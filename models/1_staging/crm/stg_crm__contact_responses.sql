@@ -1,0 +1,20 @@
+with
+
+contact_responses as (
+    {{ current_rows("raw_crm", "contact_responses", key=["contact_id", "campaign_id", "customer_id", "response_type", "responded_at"], id="response_id") }}
+),
+
+renamed as (
+    select
+        row_key as response_id,
+        contact_id,
+        campaign_id,
+        customer_id,
+        lower(response_type) as response_type,
+        lower(coalesce(is_machine, 'unknown')) as machine_flag,
+        responded_at
+    from contact_responses
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,22 @@
+with
+
+customers as (
+    {{ current_rows("raw_crm", "customers", key=["customer_id"]) }}
+),
+
+renamed as (
+    select
+        customer_id,
+        {{ hash_identifier('email') }} as email_hash,
+        extract(year from birth_date) as birth_year,
+        upper(country) as country,
+        market,
+        household_id,
+        created_at as registered_at,
+        coalesce(is_test, false) as is_test,
+        coalesce(is_employee, false) as is_employee
+    from customers
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

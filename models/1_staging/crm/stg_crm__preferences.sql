@@ -1,0 +1,17 @@
+with
+
+preferences as (
+    {{ current_rows("raw_crm", "preferences", key=["customer_id", "attribute", "changed_at"]) }}
+),
+
+renamed as (
+    select
+        customer_id,
+        attribute,
+        value is not null as has_value,
+        changed_at
+    from preferences
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

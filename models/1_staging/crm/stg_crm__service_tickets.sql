@@ -1,0 +1,19 @@
+with
+
+service_tickets as (
+    {{ current_rows("raw_crm", "service_tickets", key=["ticket_id"]) }}
+),
+
+renamed as (
+    select
+        ticket_id,
+        customer_id,
+        lower(contact_method) as contact_method,
+        lower(topic) as topic,
+        opened_at,
+        closed_at
+    from service_tickets
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,18 @@
+with
+
+surveys as (
+    {{ current_rows("raw_crm", "surveys", key=["customer_id", "survey_type", "answered_at"], id="survey_id") }}
+),
+
+renamed as (
+    select
+        row_key as survey_id,
+        customer_id,
+        lower(survey_type) as survey_type,
+        touchpoint,
+        answered_at
+    from surveys
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

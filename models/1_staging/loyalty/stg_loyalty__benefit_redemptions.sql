@@ -1,0 +1,17 @@
+with
+
+benefit_redemptions as (
+    {{ current_rows("raw_loyalty", "benefit_redemptions", key=["member_id", "benefit_id", "redeemed_at"], id="redemption_id") }}
+),
+
+renamed as (
+    select
+        row_key as redemption_id,
+        member_id,
+        benefit_id,
+        redeemed_at
+    from benefit_redemptions
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

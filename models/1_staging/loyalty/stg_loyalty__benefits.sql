@@ -1,0 +1,16 @@
+with
+
+benefits as (
+    {{ current_rows("raw_loyalty", "benefits", key=["benefit_id"]) }}
+),
+
+renamed as (
+    select
+        benefit_id,
+        benefit_name,
+        lower(benefit_type) as benefit_type
+    from benefits
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,18 @@
+with
+
+members as (
+    {{ current_rows("raw_loyalty", "members", key=["member_id"]) }}
+),
+
+renamed as (
+    select
+        member_id,
+        customer_id,
+        {{ hash_identifier('email') }} as email_hash,
+        lower(tier) as tier,
+        joined_at
+    from members
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,17 @@
+with
+
+points_ledger as (
+    {{ current_rows("raw_loyalty", "points_ledger", key=["member_id", "entry_type", "booked_at"], id="entry_id") }}
+),
+
+renamed as (
+    select
+        row_key as entry_id,
+        member_id,
+        lower(entry_type) as entry_type,
+        booked_at
+    from points_ledger
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,17 @@
+with
+
+promotion_participations as (
+    {{ current_rows("raw_loyalty", "promotion_participations", key=["member_id", "promotion_id", "participated_at"], id="participation_id") }}
+),
+
+renamed as (
+    select
+        row_key as participation_id,
+        member_id,
+        promotion_id,
+        participated_at
+    from promotion_participations
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,18 @@
+with
+
+promotions as (
+    {{ current_rows("raw_loyalty", "promotions", key=["promotion_id"]) }}
+),
+
+renamed as (
+    select
+        promotion_id,
+        promotion_name,
+        lower(promotion_type) as promotion_type,
+        starts_at,
+        ends_at
+    from promotions
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,16 @@
+with
+
+referrals as (
+    {{ current_rows("raw_loyalty", "referrals", key=["referrer_member_id", "referred_customer_id", "referred_at"], id="referral_id") }}
+),
+
+renamed as (
+    select
+        row_key as referral_id,
+        referrer_member_id as member_id,
+        referred_at
+    from referrals
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,19 @@
+with
+
+store_visits as (
+    {{ current_rows("raw_loyalty", "store_visits", key=["member_id", "visit_type", "visited_at"], id="visit_id") }}
+),
+
+renamed as (
+    select
+        row_key as visit_id,
+        member_id,
+        store_id,
+        lower(visit_type) as visit_type,
+        duration_seconds,
+        visited_at
+    from store_visits
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

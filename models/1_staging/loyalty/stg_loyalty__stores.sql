@@ -1,0 +1,16 @@
+with
+
+stores as (
+    {{ current_rows("raw_loyalty", "stores", key=["store_id"]) }}
+),
+
+renamed as (
+    select
+        store_id,
+        store_name,
+        upper(country) as country
+    from stores
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,17 @@
+with
+
+transaction_lines as (
+    {{ current_rows("raw_loyalty", "transaction_lines", key=["transaction_id", "coalesce(line_id, product_id)"]) }}
+),
+
+renamed as (
+    select
+        transaction_id,
+        coalesce(line_id, product_id) as line_id,
+        product_id,
+        promotion_id
+    from transaction_lines
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

@@ -1,0 +1,21 @@
+with
+
+transactions as (
+    {{ current_rows("raw_loyalty", "transactions", key=["transaction_id"]) }}
+),
+
+renamed as (
+    select
+        transaction_id,
+        member_id,
+        customer_id,
+        lower(sales_channel) as sales_channel,
+        store_id,
+        upper(currency) as currency,
+        coalesce(is_return, false) as is_return,
+        transacted_at
+    from transactions
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

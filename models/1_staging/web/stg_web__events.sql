@@ -1,0 +1,22 @@
+with
+
+events as (
+    {{ current_rows("raw_web", "events", key=["anonymous_id", "event_at", "event_name"], id="event_id") }}
+),
+
+renamed as (
+    select
+        row_key as event_id,
+        anonymous_id,
+        login_id,
+        session_id,
+        event_at,
+        event_name,
+        page_type,
+        engaged_seconds,
+        user_agent
+    from events
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

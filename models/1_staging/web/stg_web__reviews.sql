@@ -1,0 +1,18 @@
+with
+
+reviews as (
+    {{ current_rows("raw_web", "reviews", key=["login_id", "review_type", "product_id", "reviewed_at"], id="review_id") }}
+),
+
+renamed as (
+    select
+        row_key as review_id,
+        {{ hash_identifier('login_id') }} as login_hash,
+        lower(coalesce(review_type, 'review')) as review_type,
+        product_id,
+        reviewed_at
+    from reviews
+    where not coalesce(_is_deleted, false)
+)
+
+select * from renamed

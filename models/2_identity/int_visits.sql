@@ -1,0 +1,90 @@
+with
+
+events as (
+    select
+        'web' as channel,
+        anonymous_id as visitor_id,
+        session_id,
+        login_id,
+        event_at,
+        engaged_seconds,
+        user_agent
+    from {{ ref("stg_web__events") }}
+    union all
+    select
+        'app' as channel,
+        device_id as visitor_id,
+        session_id,
+        login_id,
+        event_at,
+        engaged_seconds,
+        cast(null as {{ dbt.type_string() }}) as user_agent
+    from {{ ref("stg_app__events") }}
+),
+
+-- Where the tracker counts no visits or measures no attention, the gaps between events stand in.
+gaps as (
+    select
+        *,
+        {{ dbt.datediff("lag(event_at) over visitor_events", "event_at", "second") }} as gap_before,
+        {{ dbt.datediff("event_at", "lead(event_at) over visitor_events", "second") }} as gap_after
+    from events
+    where session_id is null or engaged_seconds is null
+    window visitor_events as (partition by channel, visitor_id, session_id order by event_at)
+),
+
+numbered as (
+    select
+        *,
+        sum(case when gap_before <= {{ var("session_gap_seconds") }} then 0 else 1 end) over (
+            partition by channel, visitor_id, session_id order by event_at rows unbounded preceding
+        ) as visit_number
+    from gaps
+),
+
+complete_events as (
+    select
+        channel,
+        visitor_id,
+        session_id,
+        login_id,
+        event_at,
+        engaged_seconds,
+        user_agent
+    from events
+    where session_id is not null and engaged_seconds is not null
+    union all
+    select
+        channel,
+        visitor_id,
+        coalesce(session_id, {{ dbt.concat(["'visit '", "cast(visit_number as " ~ dbt.type_string() ~ ")"]) }})
+            as session_id,
+        login_id,
+        event_at,
+        coalesce(
+            engaged_seconds,
+            case
+                when gap_after <= {{ var("session_gap_seconds") }}
+                    then least(gap_after, {{ var("event_gap_cap_seconds") }})
+            end,
+            0
+        ) as engaged_seconds,
+        user_agent
+    from numbered
+),
+
+visits as (
+    select
+        channel,
+        visitor_id,
+        session_id,
+        {{ hash_identifier("login_id") }} as login_hash,
+        min(event_at) as started_at,
+        count(*) as event_count,
+        sum(engaged_seconds) as engaged_seconds,
+        max(user_agent) as user_agent
+    from complete_events
+    group by channel, visitor_id, session_id, login_id
+)
+
+select * from visits

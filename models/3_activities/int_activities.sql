@@ -1,0 +1,119 @@
+with
+
+outbound as (
+    select * from {{ ref("int_activities__outbound") }}
+),
+
+visits as (
+    select * from {{ ref("int_activities__visits") }}
+),
+
+purchases as (
+    select * from {{ ref("int_activities__purchases") }}
+),
+
+programme as (
+    select * from {{ ref("int_activities__programme") }}
+),
+
+voice as (
+    select * from {{ ref("int_activities__voice") }}
+),
+
+customers as (
+    select * from {{ ref("int_customers") }}
+),
+
+-- From a withdrawal until consent is given again nothing on the channel counts, nor ever again what
+-- came before it.
+withdrawals as (
+    select
+        customer_id,
+        channel,
+        counts_from as withdrawn_date,
+        max(counts_until) as granted_again_date
+    from {{ ref("int_consents") }}
+    where consent_state != 'granted'
+    group by customer_id, channel, counts_from
+),
+
+consent_spans as (
+    select
+        customer_id,
+        channel,
+        withdrawn_date as span_from,
+        lead(withdrawn_date) over (partition by customer_id, channel order by withdrawn_date) as span_until,
+        coalesce(granted_again_date, cast('9999-12-31' as date)) as granted_again_date
+    from withdrawals
+    union all
+    select
+        customer_id,
+        channel,
+        cast('0001-01-01' as date) as span_from,
+        min(withdrawn_date) as span_until,
+        cast('0001-01-01' as date) as granted_again_date
+    from withdrawals
+    group by customer_id, channel
+),
+
+{% set columns = ["customer_id", "activity_at", "channel", "activity"] %}
+{% set sources = {
+    "outbound": ["campaign_id", "excluded_reason"],
+    "visits": ["engaged_seconds", "excluded_reason"],
+    "purchases": ["category", "excluded_reason"],
+    "programme": ["engaged_seconds"],
+    "voice": ["category"],
+} %}
+stacked as (
+    {% for source, filled in sources.items() %}
+    select
+        {{ columns | join(", ") }},
+        {{ "engaged_seconds" if "engaged_seconds" in filled else "cast(null as " ~ type_double() ~ ")" }} as engaged_seconds,
+        {% for column in ["campaign_id", "category", "excluded_reason"] %}
+        {{ column if column in filled else "cast(null as " ~ dbt.type_string() ~ ")" }} as {{ column }}{{ "," if not loop.last }}
+        {% endfor %}
+    from {{ source }}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+),
+
+dated as (
+    select
+        *,
+        {{ local_date("activity_at") }} as activity_date
+    from stacked
+),
+
+activities as (
+    select
+        dated.customer_id,
+        dated.activity_at,
+        dated.activity_date,
+        least(
+            cast({{ dbt.dateadd("day", var("window_days"), "dated.activity_date") }} as date),
+            coalesce(consent_spans.span_until, cast('9999-12-31' as date))
+        ) as counts_until,
+        dated.channel,
+        dated.activity,
+        dated.engaged_seconds,
+        dated.campaign_id,
+        dated.category,
+        coalesce(
+            dated.excluded_reason,
+            case
+                when dated.customer_id is null then 'unidentified'
+                when customers.is_test then 'test_account'
+                when customers.is_employee then 'employee'
+                when dated.activity_date < consent_spans.granted_again_date then 'no_consent'
+            end
+        ) as excluded_reason
+    from dated
+    left join customers on dated.customer_id = customers.customer_id
+    left join consent_spans
+        on dated.customer_id = consent_spans.customer_id
+        and dated.channel = consent_spans.channel
+        and dated.activity_date >= consent_spans.span_from
+        and dated.activity_date < coalesce(consent_spans.span_until, cast('9999-12-31' as date))
+)
+
+select * from activities

@@ -1,0 +1,61 @@
+{{ config(materialized="view") }}
+
+with
+
+account_activities as (
+    select
+        customer_id as account_id,
+        answered_at as activity_at,
+        'survey' as channel,
+        'survey_answered' as activity,
+        cast(null as {{ dbt.type_string() }}) as category
+    from {{ ref("stg_crm__surveys") }}
+    union all
+    select
+        customer_id as account_id,
+        opened_at as activity_at,
+        'contact_centre' as channel,
+        'service_contacted' as activity,
+        cast(null as {{ dbt.type_string() }}) as category
+    from {{ ref("stg_crm__service_tickets") }}
+    union all
+    select
+        customer_id as account_id,
+        changed_at as activity_at,
+        'survey' as channel,
+        case when has_value then 'preference_given' else 'preference_withdrawn' end as activity,
+        attribute as category
+    from {{ ref("stg_crm__preferences") }}
+),
+
+from_accounts as (
+    select
+        accounts.customer_id,
+        account_activities.activity_at,
+        account_activities.channel,
+        account_activities.activity,
+        account_activities.category
+    from account_activities
+    left join {{ ref("int_customer_accounts") }} as accounts
+        on account_activities.account_id = accounts.account_id
+),
+
+from_logins as (
+    select
+        identifiers.customer_id,
+        reviews.reviewed_at as activity_at,
+        'web' as channel,
+        case when reviews.review_type = 'comment' then 'comment_written' else 'review_written' end as activity,
+        cast(null as {{ dbt.type_string() }}) as category
+    from {{ ref("stg_web__reviews") }} as reviews
+    left join {{ ref("int_customer_identifiers") }} as identifiers
+        on reviews.login_hash = identifiers.identifier_hash
+),
+
+voice as (
+    select * from from_accounts
+    union all
+    select * from from_logins
+)
+
+select * from voice

@@ -1,0 +1,37 @@
+with
+
+variables as (
+    select * from {{ ref("int_engagement_variables") }}
+),
+
+versions as (
+    select * from {{ ref("int_scorecard_versions") }}
+),
+
+period_ends as (
+    select * from {{ ref("int_score_dates") }}
+    where is_period_end
+),
+
+in_reference as (
+    select
+        versions.scorecard_version,
+        variables.*
+    from versions
+    inner join period_ends
+        on period_ends.score_date between versions.reference_start_date and versions.reference_end_date
+    inner join variables on period_ends.score_date = variables.score_date
+),
+
+-- In the order of a hash, so that neither the engine nor the order of rows matters.
+sampled as (
+    select * from in_reference
+    qualify row_number() over (
+        partition by scorecard_version
+        order by
+            md5({{ dbt.concat(["customer_id", "'|'", "cast(score_date as " ~ dbt.type_string() ~ ")"]) }}),
+            customer_id
+    ) <= {{ var("reference_sample_rows") }}
+)
+
+select * from sampled

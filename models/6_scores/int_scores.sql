@@ -1,0 +1,64 @@
+with
+
+normalised as (
+    select * from {{ ref("int_normalised_variables") }}
+),
+
+weights as (
+    select * from {{ ref("int_scorecard_weights") }}
+),
+
+markets as (
+    select * from {{ ref("int_customer_markets") }}
+),
+
+score_dates as (
+    select * from {{ ref("int_score_dates") }}
+),
+
+-- Per dimension: the weight of what is measurable, and that weight times the normalised values.
+weighted as (
+    select
+        normalised.customer_id,
+        normalised.score_date,
+        normalised.scorecard_version,
+        markets.market,
+        weights.total_weight
+        {% for dimension in dimensions() %}
+        , 0.0e0
+        {% for variable, its_dimension in variable_dimensions().items() if its_dimension == dimension %}
+        + case when normalised.{{ variable }} is null then 0 else weights.{{ variable }}_weight end
+        {% endfor %} as {{ dimension }}_weight
+        , 0.0e0
+        {% for variable, its_dimension in variable_dimensions().items() if its_dimension == dimension %}
+        + coalesce(normalised.{{ variable }}, 0) * weights.{{ variable }}_weight
+        {% endfor %} as {{ dimension }}_value
+        {% endfor %}
+    from normalised
+    inner join markets
+        on normalised.customer_id = markets.customer_id
+        and normalised.scorecard_version = markets.scorecard_version
+    inner join weights
+        on markets.scorecard_version = weights.scorecard_version
+        and markets.market = weights.market
+),
+
+scores as (
+    select
+        weighted.customer_id,
+        weighted.score_date,
+        score_dates.score_date_number,
+        weighted.scorecard_version,
+        weighted.market,
+        {{ dimensions() | join("_weight + ") }}_weight as measured_weight,
+        100 * ({{ dimensions() | join("_value + ") }}_value)
+        / nullif({{ dimensions() | join("_weight + ") }}_weight, 0) as score,
+        {% for dimension in dimensions() %}
+        100 * {{ dimension }}_value / nullif({{ dimension }}_weight, 0) as score_{{ dimension }},
+        {% endfor %}
+        ({{ dimensions() | join("_weight + ") }}_weight) / weighted.total_weight as coverage
+    from weighted
+    inner join score_dates on weighted.score_date = score_dates.score_date
+)
+
+select * from scores

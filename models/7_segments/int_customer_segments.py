@@ -1,0 +1,93 @@
+"""Gives each score its level and its persona.
+
+Levels fold over a customer's score dates with a margin: the first one is read off the bounds;
+afterwards a bound is crossed upwards at bound + margin and downwards below bound - margin, and in
+between a customer stays on the side they were on. A score below the scorecard's minimum coverage
+has no level and leaves the fold as it was. The persona is that of the nearest stored centroid.
+"""
+
+import narwhals as nw
+
+
+def side(bound, margin, number):
+    """1 above, 0 below one bound, held while the score lies within the margin around it."""
+    score = nw.col("leveled_score")
+    first = nw.col("score_date_number") == nw.col("first_number")
+    above = (score >= bound + margin) | (first & (score >= bound))
+    below = (score < bound - margin) | (first & (score < bound))
+    # number * 2 + side grows with the score dates, so the running maximum is the last known side.
+    known = nw.when(above).then(number * 2 + 1).when(below).then(number * 2)
+    held = known.cum_max().over("customer_id", order_by="score_date_number")
+    return held % 2
+
+
+def levels(scores, bounds, minimum_coverage):
+    """scores of one scorecard version + level_rank; bounds: {rank: (lower_bound, margin)}."""
+    covered = (nw.col("coverage") >= minimum_coverage) & ~nw.col("score").is_null()
+    scores = scores.with_columns(leveled_score=nw.when(covered).then(nw.col("score").round(8)))
+    number = nw.col("score_date_number")
+    first = nw.when(~nw.col("leveled_score").is_null()).then(number).min().over("customer_id")
+    scores = scores.with_columns(first_number=first)
+    sides = {f"side_{rank}": side(*bounds[rank], number) for rank in sorted(bounds)[1:]}
+    scores = scores.with_columns(**sides)
+    rank = nw.lit(min(bounds))
+    for name in sides:
+        rank = rank + nw.col(name)
+    return scores.with_columns(level_rank=nw.when(~nw.col("leveled_score").is_null()).then(rank))
+
+
+def distance(centroid):
+    """Squared distance to one centroid: {dimension: {centroid, mean, deviation}}."""
+    total = nw.lit(0.0)
+    for dimension, p in centroid.items():
+        scaled = ((nw.col(f"score_{dimension}") - p["mean"]) / p["deviation"]).fill_null(0.0)
+        total = total + (scaled - p["centroid"]) * (scaled - p["centroid"])
+    return total
+
+
+def nearest(scores, centroids):
+    """scores + persona; of equally near centroids the first by name."""
+    names = sorted(centroids)
+    distances = {f"distance_{i}": distance(centroids[name]) for i, name in enumerate(names)}
+    scores = scores.with_columns(**distances)
+    least = nw.min_horizontal(*distances)
+    persona = nw.lit(None, nw.String)
+    for i, name in reversed(list(enumerate(names))):
+        persona = nw.when(nw.col(f"distance_{i}") == least).then(nw.lit(name)).otherwise(persona)
+    return scores.with_columns(persona=nw.when(~nw.col("score").is_null()).then(persona))
+
+
+def rows_of(relation):
+    return list(nw.from_native(relation).lazy().collect("pyarrow").iter_rows(named=True))
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    scores = nw.from_native(dbt.ref("int_scores"))
+    level_rows = rows_of(dbt.ref("engagement_levels"))
+    centroid_rows = rows_of(dbt.ref("int_persona_centroids"))
+    versions = rows_of(dbt.ref("int_scorecard_versions"))
+    frames = []
+    for version in sorted(versions, key=lambda row: row["scorecard_version"]):
+        key = version["scorecard_version"]
+        own_levels = [row for row in level_rows if row["scorecard_version"] == key]
+        bounds = {row["level_rank"]: (row["lower_bound"], row["margin"]) for row in own_levels}
+        centroids = {}
+        for row in centroid_rows:
+            if row["scorecard_version"] == key:
+                dimensions = centroids.setdefault(row["persona"], {})
+                dimensions.setdefault(row["dimension"], {})[row["statistic"]] = row["value"]
+        segmented = scores.filter(nw.col("scorecard_version") == key)
+        segmented = nearest(levels(segmented, bounds, version["minimum_coverage"]), centroids)
+        label = nw.lit(None, nw.String)
+        for row in own_levels:
+            label = nw.when(nw.col("level_rank") == row["level_rank"]).then(
+                nw.lit(row["engagement_level"])
+            ).otherwise(label)
+        frames.append(
+            segmented.select(
+                "customer_id", "score_date", "score_date_number", "scorecard_version",
+                label.alias("engagement_level"), "level_rank", "persona",
+            )
+        )
+    return nw.concat(frames).to_native()
