@@ -6,6 +6,7 @@ import clock
 import columns as c
 import numpy as np
 import pyarrow as pa
+from fixtures import EXAMPLES
 from landing import clean
 from people import People, pick
 from sampling import draw, month_of, running, within
@@ -31,6 +32,7 @@ PAGES = ["home", "category", "product", "article", "search", "account", "store_l
 WEB_EVENTS = ["page_view", "search", "add_to_cart", "wishlist_add", "video_play", "login"]
 LOGIN = WEB_EVENTS.index("login")
 APP_EVENTS = ["screen_view", "search", "wishlist_add", "scan_product", "open_card", "push_opened"]
+LOGIN_BY_EMAIL = 0.12
 SLOTS = 4  # cookies or devices of a customer: 0, 1, 2; slot 3 belongs to nobody
 
 
@@ -77,7 +79,8 @@ def app(stream, window, people: People, tables, fixtures):
     pairs = pick(rng, users[since[users] < window.edges[-2]], 0.02, least=6)
     pairs = pairs[: len(pairs) // 2 * 2].reshape(2, -1)
     host[pairs[1]] = pairs[0]
-    fixtures.pairs("shared_devices", people, *pairs)
+    devices = _names("dv_", _place(people, pairs[0], 0))
+    fixtures.pairs("shared_devices", *pairs, devices=devices)
     second = rng.random(size) < 0.06
     second[pairs.ravel()] = False
     sessions = _app_sessions(rng, window, people, since, until, host, second)
@@ -91,7 +94,7 @@ def _place(people: People, owner: np.ndarray, slot: np.ndarray) -> np.ndarray:
     return (people.first + owner) * SLOTS + slot
 
 
-def _plain(rng, people: People, owner, place, at, events, gap, login) -> Sessions:
+def _plain(owner, place, at, events, gap, login) -> Sessions:
     """Sessions in an ordinary browser."""
     size = len(owner)
     browser = place % len(BROWSERS)
@@ -105,7 +108,7 @@ def _web_sessions(rng, window, people: People) -> Sessions:
     cookies = 1 + c.weighted(rng, [50, 35, 15], len(people))
     slot = (rng.random(len(visits)) * cookies[visits.owner]).astype(np.int64)
     return _plain(
-        rng, people, visits.owner, _place(people, visits.owner, slot), visits.at,
+        visits.owner, _place(people, visits.owner, slot), visits.at,
         1 + rng.poisson(0.9 + 1.8 * engaged),
         28 * np.exp(0.5 * (engaged - 0.4)),
         np.where(rng.random(len(visits)) < 0.75, visits.owner, -1),
@@ -128,8 +131,9 @@ def _share_cookies(rng, people: People, sessions: Sessions, fixtures) -> Session
     events[both], login[both] = np.maximum(events[both], 4), host[::3]
     second = second.copy()
     second[both] = guest[::3]
-    fixtures.pairs("shared_cookies", people, host, guest)
-    fixtures.pairs("both_log_in_in_one_session", people, host[::3], guest[::3])
+    cookies = _names("ck_", _place(people, host, 0))
+    fixtures.pairs("shared_cookies", host, guest, cookies=cookies)
+    fixtures.pairs("both_log_in_in_one_session", host[::3], guest[::3], cookies=cookies[::3])
     return replace(sessions, place=place, events=events, login=login, second_login=second)
 
 
@@ -143,7 +147,7 @@ def _before_registration(rng, window, people: People, fixtures) -> Sessions:
     fixtures.add("visited_before_registration", owner)
     size = len(owner)
     return _plain(
-        rng, people, owner, _place(people, owner, np.zeros(size, dtype=np.int64)), at,
+        owner, _place(people, owner, np.zeros(size, dtype=np.int64)), at,
         1 + rng.poisson(2.0, size), np.full(size, 30.0), np.full(size, -1),
     )  # fmt: skip
 
@@ -155,10 +159,10 @@ def _anonymous(rng, window, people: People, fixtures) -> Sessions:
     size = len(owner)
     low = np.full(size, window.start)
     at = clock.spread(rng, window, low, np.full(size, window.end), clock.ONLINE_HOURS)
-    fixtures.count("anonymous_only_cookies", count)
-    nobody = np.full(size, -1)
+    nobody, place = np.full(size, -1), _place(people, owner, np.full(size, SLOTS - 1))
+    fixtures.count("anonymous_only_cookies", count, cookies=_names("ck_", np.unique(place)))
     return _plain(
-        rng, people, nobody, _place(people, owner, np.full(size, SLOTS - 1)), at,
+        nobody, place, at,
         1 + rng.poisson(1.5, size), np.full(size, 25.0), nobody,
     )  # fmt: skip
 
@@ -175,9 +179,10 @@ def _bots(rng, window, people: People, fixtures) -> Sessions:
     login = np.where(number == number[0], logins[0], -1)
     login[-1] = logins[-1]
     place = _place(people, number, np.full(size, SLOTS - 1))
-    fixtures.add("bot_user_agent_with_login", logins[:1], cookies=[_cookie(place[0])])
-    fixtures.add("behavioural_bot_with_login", logins[-1:], cookies=[_cookie(place[-1])])
-    fixtures.count("bot_cookies", crawlers + 1)
+    cookies = _names("ck_", np.unique(place))
+    fixtures.add("bot_user_agent_with_login", logins[:1], cookies=cookies[:1])
+    fixtures.add("behavioural_bot_with_login", logins[-1:], cookies=cookies[-1:])
+    fixtures.count("bot_cookies", crawlers + 1, cookies=cookies)
     return Sessions(
         np.full(size, -1), place, at,
         np.append(rng.integers(30, 70, size - 1), 2_500),
@@ -187,8 +192,14 @@ def _bots(rng, window, people: People, fixtures) -> Sessions:
     )  # fmt: skip
 
 
-def _cookie(place: np.ndarray) -> str:
-    return c.opaque("ck_", np.array([place]))[0].as_py()
+def _names(prefix: str, place: np.ndarray) -> list[str]:
+    """The ids of some cookies or devices."""
+    return c.opaque(prefix, place[:EXAMPLES]).to_pylist()
+
+
+def _is_old(place: np.ndarray) -> np.ndarray:
+    """A tenth of the cookies and devices has an old tracker, which knows no session ids."""
+    return (place // SLOTS * 7 + place % SLOTS) % 10 == 3
 
 
 def _concat(*many: Sessions) -> Sessions:
@@ -204,11 +215,6 @@ def _timeline(rng, sessions: Sessions, end: int):
     at = sessions.at[session] + (waited * 1_000).astype(np.int64) * 1_000
     kept = at < end
     return session[kept], nth[kept], at[kept], gap[kept]
-
-
-def _login_names(rng, people: People, share_of_emails: float, size: int) -> np.ndarray:
-    """Whether each login is told by e-mail address instead of by account."""
-    return rng.random(size) < share_of_emails
 
 
 def _login_id(people: People, who: np.ndarray, by_email: np.ndarray) -> pa.Array:
@@ -229,8 +235,8 @@ def _web_events(rng, window, people: People, sessions: Sessions, table) -> pa.Ta
     name = c.weighted(rng, [80, 7, 6, 3, 4], size)
     name = np.where((nth == 1) & (logs_in_at[session] == 1) & (who >= 0), LOGIN, name)
     page = np.where(name == 0, c.weighted(rng, [15, 22, 30, 15, 6, 7, 5], size), len(PAGES) - 1)
-    by_email = _login_names(rng, people, 0.12, len(sessions))[session]
-    unnumbered = sessions.place % 10 == 7  # cookies of an old tracker without session ids
+    by_email = (rng.random(len(sessions)) < LOGIN_BY_EMAIL)[session]
+    unnumbered = _is_old(sessions.place)
     silent = unnumbered[session] | (rng.random(size) < 0.05)
     seconds = np.round(np.minimum(gap, 600) * rng.uniform(0.5, 1.0, size), 1)
     return clean(
@@ -264,7 +270,7 @@ def _reviews(rng, window, people: People, tables) -> pa.Table:
     size = len(made)
     comment = rng.random(size) < 0.4
     kind = c.blank(c.word(["review", "comment"], comment.astype(int)), rng.random(size) < 0.05)
-    by_email = _login_names(rng, people, 0.12, size)
+    by_email = rng.random(size) < LOGIN_BY_EMAIL
     return clean(
         tables["raw_web.reviews"], made.owner, made.at,
         review_id=_event_ids("r", people, size),
@@ -298,7 +304,7 @@ def _app_sessions(rng, window, people: People, since, until, host, second) -> Se
     engaged = people.latent[visits.owner, visits.month]
     slot = (second[visits.owner] & (rng.random(len(visits)) < 0.4)).astype(np.int64)
     return _plain(
-        rng, people, visits.owner, _place(people, host[visits.owner], slot), visits.at,
+        visits.owner, _place(people, host[visits.owner], slot), visits.at,
         1 + rng.poisson(0.5 + 1.4 * engaged),
         18 * np.exp(0.5 * (engaged - 0.4)),
         np.where(rng.random(len(visits)) < 0.8, visits.owner, -1),
@@ -308,9 +314,9 @@ def _app_sessions(rng, window, people: People, since, until, host, second) -> Se
 def _app_events(rng, window, people: People, sessions: Sessions, table) -> pa.Table:
     session, _, at, gap = _timeline(rng, sessions, window.end)
     size = len(session)
-    unnumbered = sessions.place // SLOTS % 10 == 3  # devices with an old version of the app
+    unnumbered = _is_old(sessions.place)
     silent = unnumbered[session] | (rng.random(size) < 0.05)
-    by_email = _login_names(rng, people, 0.12, len(sessions))[session]
+    by_email = (rng.random(len(sessions)) < LOGIN_BY_EMAIL)[session]
     return clean(
         table, sessions.owner[session], at,
         event_id=_event_ids("a", people, size),

@@ -16,12 +16,12 @@ so the same arguments give the same data anywhere and memory does not grow with 
 """
 
 import argparse
-import os
 import shutil
 import signal
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -90,22 +90,32 @@ class Store:
         return pq.ParquetWriter(path, schema, compression="zstd")
 
 
+@dataclass(frozen=True)
+class World:
+    """What all customers have in common."""
+
+    seed: int
+    window: clock.Window
+    tables: dict[str, Table]  # the contract
+    offer: loyalty.Offer
+    calendar: dict[str, np.ndarray]  # campaigns
+
+
+def make_world(seed: int, end: date, months: int) -> World:
+    window = clock.make_window(end, months)
+    offer = loyalty.make_offer(stream(seed, SHARED, "offer"), window)
+    return World(seed, window, read_contract(), offer, crm.campaigns(window))
+
+
 def generate(
     folder: Path, customers: int, months: int, end: date, seed: int, quiet: bool = False
 ) -> Counter:
     """Write everything into an empty folder; returns the rows per `source.table`."""
-    window, tables = clock.make_window(end, months), read_contract()
-    store, fixtures = Store(folder), Fixtures()
-    offer = loyalty.make_offer(stream(seed, SHARED, "offer"), window)
-    calendar = crm.campaigns(window)
-    shared = loyalty.reference_tables(stream(seed, SHARED, "reference"), window, offer, tables)
-    shared["raw_crm.campaigns"] = crm.campaign_table(calendar, tables["raw_crm.campaigns"])
-    for name, rows in shared.items():
-        store.write(name, landing.land_reference(window, tables[name], rows))
+    world, store, fixtures = make_world(seed, end, months), Store(folder), Fixtures()
+    write_shared(store, world)
     blocks = range(0, customers, BLOCK)
     for first in tqdm(blocks, unit="block", desc=f"{customers:,} customers", disable=quiet):
-        size = min(BLOCK, customers - first)
-        write_block(store, fixtures, window, tables, offer, calendar, first, size, seed)
+        write_block(store, fixtures, world, first, min(BLOCK, customers - first))
     store.close()
     (folder / "truth" / "fixtures.json").write_text(fixtures.as_json(), encoding="utf-8")
     rows = Counter(store.rows)
@@ -113,25 +123,25 @@ def generate(
     return rows
 
 
-def write_block(
-    store: Store,
-    fixtures: Fixtures,
-    window: clock.Window,
-    tables: dict[str, Table],
-    offer: loyalty.Offer,
-    calendar: dict[str, np.ndarray],
-    first: int,
-    size: int,
-    seed: int,
-) -> None:
+def write_shared(store: Store, world: World) -> None:
+    """Products, stores, benefits, promotions, campaigns."""
+    window, tables = world.window, world.tables
+    rng = stream(world.seed, SHARED, "reference")
+    shared = loyalty.reference_tables(rng, window, world.offer, tables)
+    shared["raw_crm.campaigns"] = crm.campaign_table(world.calendar, tables["raw_crm.campaigns"])
+    for name, rows in shared.items():
+        store.write(name, landing.land_reference(window, tables[name], rows))
+
+
+def write_block(store: Store, fixtures: Fixtures, world: World, first: int, size: int) -> None:
     """Draw, soil and write the customers first … first + size - 1."""
-    block = first // BLOCK
-    of_topic = partial(stream, seed, block)
+    window, tables, block = world.window, world.tables, first // BLOCK
+    of_topic = partial(stream, world.seed, block)
     fixtures.start_block(first)
     folk = people.make_people(of_topic, window, first, size, fixtures)
     store.write("truth.latent_engagement", people.truth(window, folk))
     app, *app_time = digital.app(of_topic, window, folk, tables, fixtures)
-    bought, receipt = loyalty.loyalty(of_topic, window, folk, offer, tables, fixtures)
+    bought, receipt = loyalty.loyalty(of_topic, window, folk, world.offer, tables, fixtures)
     receipts = bought["raw_loyalty.transactions"]
     gone = landing.pick_deleted(of_topic("deleted receipts"), len(receipts))
     deleted = {
@@ -140,7 +150,7 @@ def write_block(
     }
     accounts = people.customers(of_topic, window, folk, tables["raw_crm.customers"], fixtures)
     made = {"raw_crm.customers": accounts}
-    made |= crm.crm(of_topic, window, folk, calendar, app_time, tables, fixtures)
+    made |= crm.crm(of_topic, window, folk, world.calendar, app_time, tables, fixtures)
     made |= digital.web(of_topic, window, folk, tables, fixtures)
     for name, rows in (made | app | bought).items():
         last = block == 0 and name in NEWEST
@@ -233,7 +243,7 @@ def summary(rows: Counter, out: Path) -> str:
     for name, count in rows.items():
         systems[name.split(".")[0]] += count
     parts = ", ".join(f"{system} {count:,}" for system, count in sorted(systems.items()))
-    return f"{systems.total():,} rows in {os.path.relpath(out)}: {parts}"
+    return f"{systems.total():,} rows in {out}: {parts}"
 
 
 if __name__ == "__main__":

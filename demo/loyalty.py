@@ -6,6 +6,7 @@ import clock
 import columns as c
 import numpy as np
 import pyarrow as pa
+from fixtures import EXAMPLES
 from landing import clean
 from people import COUNTRIES, People, pick
 from sampling import Draws, draw, month_of, within
@@ -37,10 +38,15 @@ class Offer:
 
 @dataclass(frozen=True)
 class Cards:
-    """Who holds a card since when (µs; NEVER without one). A card's number is its customer's."""
+    """Who holds a card since when (µs; NEVER without one). A card's number is its customer's.
+
+    A few people also show an old card that no account knows.
+    """
 
     joined: np.ndarray
     ids: pa.Array
+    old: np.ndarray  # bool
+    old_ids: pa.Array
 
     @property
     def held(self) -> np.ndarray:
@@ -129,8 +135,11 @@ def _cards(rng, window, people: People) -> Cards:
     wait = np.where(rng.random(size) < 0.7, 0.01, rng.exponential(90, size)) * clock.DAY
     joined = people.created + wait.astype(np.int64)
     held = people.is_member & (joined < np.minimum(window.end - clock.HOUR, people.until))
-    ids = c.numbered("L", people.first + np.arange(size))
-    return Cards(np.where(held, joined, clock.NEVER), ids)
+    old = np.zeros(size, dtype=bool)
+    old[pick(rng, np.flatnonzero(held), 0.01, least=2)] = True
+    number = people.first + np.arange(size)
+    ids, old_ids = c.numbered("L", number), c.numbered("LX", number)
+    return Cards(np.where(held, joined, clock.NEVER), ids, old, old_ids)
 
 
 def _members(stream, window, people: People, cards: Cards, tables, fixtures) -> pa.Table:
@@ -138,7 +147,7 @@ def _members(stream, window, people: People, cards: Cards, tables, fixtures) -> 
     rng, size = stream("members"), len(people)
     owner = np.flatnonzero(cards.held)
     traceable = np.flatnonzero(people.has_email & ~people.shares_email & cards.held)
-    by_email, strangers = np.zeros(size, dtype=bool), pick(rng, owner, 0.01, least=2)
+    by_email, strangers = np.zeros(size, dtype=bool), np.flatnonzero(cards.old)
     by_email[pick(rng, traceable, 0.04, least=3)] = True
     fixtures.add("member_by_email_only", np.flatnonzero(by_email))
     untidy = c.join("  ", c.upper(people.email), " ", "")
@@ -156,13 +165,14 @@ def _members(stream, window, people: People, cards: Cards, tables, fixtures) -> 
     number = people.first + strangers
     unknown = clean(
         tables["raw_loyalty.members"], np.full(len(number), -1), cards.joined[strangers],
-        member_id=c.numbered("LX", number),
+        member_id=c.of_owner(cards.old_ids, strangers),
         customer_id=c.blank(c.numbered("C9", number), number % 2 == 0),
         email=c.blank(c.join(c.numbered("lost", number), "example.org", "@"), number % 2 == 1),
         joined_at=c.moment(cards.joined[strangers]),
         status=c.word(["active"], np.zeros(len(number), dtype=int)),
     )  # fmt: skip
-    fixtures.count("members_matching_no_account", len(number))
+    strange_cards = cards.old_ids.take(pa.array(strangers[:EXAMPLES])).to_pylist()
+    fixtures.count("members_matching_no_account", len(number), member_ids=strange_cards)
     return pa.concat_tables([known, unknown])
 
 
@@ -225,6 +235,8 @@ def _receipts(rng, people, cards, owner, at, is_return, head, tables, fixtures):
     online = chance[:, 0] < 0.27
     has_card = at >= cards.joined[owner]
     by_card = has_card & (chance[:, 1] < 0.88)
+    shows_old = by_card & cards.old[owner] & (chance[:, 2] > 0.7)
+    card = c.merge(shows_old, c.of_owner(cards.old_ids, owner), c.of_owner(cards.ids, owner))
     named = ~by_card & (online | (~has_card & (chance[:, 1] < 0.5)))
     fixtures.add("transaction_without_customer", owner[~by_card & ~named])
     fixtures.add("returns", owner[is_return])
@@ -239,12 +251,12 @@ def _receipts(rng, people, cards, owner, at, is_return, head, tables, fixtures):
         transacted_at=c.moment(at),
         sales_channel=c.word(["store", "online"], online.astype(int)),
         store_id=c.blank(c.numbered("ST", store, 3), online),
-        member_id=c.blank(c.of_owner(cards.ids, owner), ~by_card),
+        member_id=c.blank(card, ~by_card),
         customer_id=c.blank(c.of_owner(people.ids, owner), ~named),
         currency=c.blank(c.word(["EUR", "CHF", "USD"], currency), unsaid),
         is_return=pa.array(is_return),
     )  # fmt: skip
-    return table, by_card
+    return table, by_card & ~shows_old
 
 
 def _lines(

@@ -77,7 +77,7 @@ def make_people(stream, window: clock.Window, first: int, size: int, fixtures) -
         rng.random(size) < 0.75, rng.random(size) < 0.70, rng.random(size) < 0.45,
     )  # fmt: skip
     gone = np.flatnonzero(merged_into >= 0)
-    fixtures.pairs("merges", people, gone, merged_into[gone])
+    fixtures.pairs("merges", gone, merged_into[gone])
     fixtures.add("household_shares_email", np.flatnonzero(shares_email))
     return people
 

@@ -95,7 +95,7 @@ activities as (
         ) as counts_until,
         dated.channel,
         dated.activity,
-        dated.engaged_seconds,
+        round(dated.engaged_seconds) as engaged_seconds,
         dated.campaign_id,
         dated.category,
         coalesce(

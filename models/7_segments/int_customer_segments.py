@@ -17,7 +17,7 @@ def side(bound, margin, number):
     below = (score < bound - margin) | (first & (score < bound))
     # number * 2 + side grows with the score dates, so the running maximum is the last known side.
     known = nw.when(above).then(number * 2 + 1).when(below).then(number * 2)
-    held = known.cum_max().over("customer_id", order_by="score_date_number")
+    held = known.fill_null(-1).cum_max().over("customer_id", order_by="score_date_number")
     return held % 2
 
 
