@@ -148,7 +148,7 @@ def _corrections(rng, window, name, rows, loaded, index) -> pa.Table:
 def _other_value(column: str, values: pa.ChunkedArray, window) -> pa.ChunkedArray:
     """A changed value that is still possible."""
     if column == "is_machine":
-        return pc.if_else(pc.equal(values, "unknown"), "no", values)
+        return pc.if_else(pc.equal(values, "unknown"), "yes", values)
     if column == "rating":
         return pc.max_element_wise(pc.subtract(values, 1.0), 1.0, skip_nulls=False)
     if column == "tier":

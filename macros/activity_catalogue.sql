@@ -7,10 +7,14 @@ int_activities.yml: {name: {channel, is_engagement, has_duration}}. Empty while 
 {% endmacro %}
 
 
-{# The activities that a customer does, as a quoted list for SQL's `in`; sends and the like are not. #}
-{% macro engagements() %}
-    {% set names = [""] if not execute else [] %}
-    {% for name, kind in activity_catalogue().items() if kind.is_engagement %}
+{#
+The activities that a customer does (sends and the like are not), on one channel or on all, as a
+quoted list for SQL's `in`.
+#}
+{% macro engagements(channel=none) %}
+    {% set names = [] %}
+    {% for name, kind in activity_catalogue().items()
+        if kind.is_engagement and channel in (none, kind.channel) %}
         {% do names.append(name) %}
     {% endfor %}
     {{ return("'" ~ names | join("', '") ~ "'") }}

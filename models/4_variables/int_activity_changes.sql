@@ -1,21 +1,10 @@
 {% set catalogue = activity_catalogue() %}
-{% set channels = engagement_channels() %}
-{% set amounts = {} %}
-{% for activity, kind in catalogue.items() %}
-    {% do amounts.update({activity ~ "_count": "case when spans.activity = '" ~ activity ~ "' then 1.0 else 0.0 end"}) %}
-    {% if kind.has_duration %}
-        {% do amounts.update({
-            activity ~ "_seconds": "case when spans.activity = '" ~ activity ~ "' then coalesce(spans.engaged_seconds, 0) else 0.0 end"
-        }) %}
-    {% endif %}
-{% endfor %}
 
 with
 
 activities as (
     select
         customer_id,
-        channel,
         activity,
         engaged_seconds,
         activity_date as counts_from,
@@ -27,35 +16,29 @@ activities as (
 ),
 
 changes as (
-    {{ span_changes("activities", amounts) }}
+    {{ span_changes(
+        "activities",
+        {"activity_count": "1.0e0", "engaged_seconds": "coalesce(spans.engaged_seconds, 0)"},
+        by=["activity"],
+        newest="last_date",
+    ) }}
 ),
 
-last_dates as (
+pivoted as (
     select
-        activities.customer_id,
-        calendar.score_date_number
-        {% for channel in channels %}
-        , max(case when activities.channel = '{{ channel }}' then activities.counts_from end) as {{ channel }}_last_date
+        customer_id,
+        score_date_number
+        {% for activity, kind in catalogue.items() %}
+        , sum(case when activity = '{{ activity }}' then activity_count else 0 end) as {{ activity }}_count
+        {% if kind.has_duration %}
+        , sum(case when activity = '{{ activity }}' then engaged_seconds else 0 end) as {{ activity }}_seconds
+        {% endif %}
         {% endfor %}
-    from activities
-    inner join {{ ref("int_calendar") }} as calendar
-        on calendar.calendar_date = greatest(
-            activities.counts_from, (select min(calendar_date) from {{ ref("int_calendar") }})
-        )
-    where activities.activity in ({{ engagements() }})
-    group by activities.customer_id, calendar.score_date_number
-),
-
-with_last_dates as (
-    select
-        changes.*
-        {% for channel in channels %}
-        , last_dates.{{ channel }}_last_date
+        {% for channel in engagement_channels() %}
+        , max(case when activity in ({{ engagements(channel) }}) then last_date end) as {{ channel }}_last_date
         {% endfor %}
     from changes
-    left join last_dates
-        on changes.customer_id = last_dates.customer_id
-        and changes.score_date_number = last_dates.score_date_number
+    group by customer_id, score_date_number
 )
 
-select * from with_last_dates
+select * from pivoted

@@ -32,8 +32,8 @@ items as (
         customer_id,
         activity_date,
         counts_until,
-        1.0 as week_count,
-        0.0 as category_count,
+        1.0e0 as week_count,
+        0.0e0 as category_count,
         max(counts_until) over (
             partition by customer_id, {{ dbt.date_trunc("week", "activity_date") }}
             order by activity_date rows between unbounded preceding and 1 preceding
@@ -44,8 +44,8 @@ items as (
         customer_id,
         activity_date,
         counts_until,
-        0.0 as week_count,
-        1.0 as category_count,
+        0.0e0 as week_count,
+        1.0e0 as category_count,
         max(counts_until) over (
             partition by customer_id, category
             order by activity_date rows between unbounded preceding and 1 preceding
@@ -59,15 +59,15 @@ spans as (
         activity_date as counts_from,
         counts_until,
         {{ growth("activity_date") }} as decayed_days,
-        0.0 as week_count,
-        0.0 as category_count
+        0.0e0 as week_count,
+        0.0e0 as category_count
     from days
     union all
     select
         customer_id,
         greatest(activity_date, coalesce(counted_until, activity_date)) as counts_from,
         counts_until,
-        0.0 as decayed_days,
+        0.0e0 as decayed_days,
         week_count,
         category_count
     from items
@@ -80,6 +80,17 @@ changes as (
         "active_weeks": "spans.week_count",
         "categories_bought": "spans.category_count",
     }) }}
+),
+
+summed as (
+    select
+        customer_id,
+        score_date_number,
+        sum(decayed_days) as decayed_days,
+        sum(active_weeks) as active_weeks,
+        sum(categories_bought) as categories_bought
+    from changes
+    group by customer_id, score_date_number
 )
 
-select * from changes
+select * from summed

@@ -1,4 +1,12 @@
-{% set channels = consent_channels() %}
+{% set states = {
+    "preferences_given": "preference_given",
+    "member": "member",
+    "web_visitor": "web_visitor",
+    "app_user": "app_user",
+} %}
+{% for channel in consent_channels() %}
+    {% do states.update({channel ~ "_granted": channel ~ "_granted", channel ~ "_left": channel ~ "_left"}) %}
+{% endfor %}
 
 with
 
@@ -64,52 +72,23 @@ spans as (
     group by customer_id
 ),
 
-{% set amounts = {
-    "preferences_given": "case when spans.state = 'preference_given' then 1.0 else 0.0 end",
-    "member": "case when spans.state = 'member' then 1.0 else 0.0 end",
-    "web_visitor": "case when spans.state = 'web_visitor' then 1.0 else 0.0 end",
-    "app_user": "case when spans.state = 'app_user' then 1.0 else 0.0 end",
-} %}
-{% for channel in channels %}
-    {% do amounts.update({
-        channel ~ "_granted": "case when spans.state = '" ~ channel ~ "_granted' then 1.0 else 0.0 end",
-        channel ~ "_left": "case when spans.state = '" ~ channel ~ "_left' then 1.0 else 0.0 end",
-    }) %}
-{% endfor %}
 changes as (
-    {{ span_changes("spans", amounts) }}
+    {{ span_changes("spans", {"state_count": "1.0e0"}, by=["state"], newest="last_date") }}
 ),
 
-withdrawals as (
+pivoted as (
     select
-        consents.customer_id,
-        calendar.score_date_number
-        {% for channel in channels %}
-        , max(case when consents.channel = '{{ channel }}' then consents.counts_from end) as {{ channel }}_withdrawn_date
+        customer_id,
+        score_date_number
+        {% for column, state in states.items() %}
+        , sum(case when state = '{{ state }}' then state_count else 0 end) as {{ column }}
         {% endfor %}
-    from consents
-    inner join {{ ref("int_calendar") }} as calendar
-        on calendar.calendar_date = greatest(
-            consents.counts_from, (select min(calendar_date) from {{ ref("int_calendar") }})
-        )
-    where consents.consent_state != 'granted'
-    group by consents.customer_id, calendar.score_date_number
-),
-
-with_withdrawals as (
-    select
-        coalesce(changes.customer_id, withdrawals.customer_id) as customer_id,
-        coalesce(changes.score_date_number, withdrawals.score_date_number) as score_date_number
-        {% for column in amounts %}
-        , changes.{{ column }}
-        {% endfor %}
-        {% for channel in channels %}
-        , withdrawals.{{ channel }}_withdrawn_date
+        {% for channel in consent_channels() %}
+        , max(case when state in ('{{ channel }}_left', '{{ channel }}_declined') then last_date end)
+            as {{ channel }}_withdrawn_date
         {% endfor %}
     from changes
-    full outer join withdrawals
-        on changes.customer_id = withdrawals.customer_id
-        and changes.score_date_number = withdrawals.score_date_number
+    group by customer_id, score_date_number
 )
 
-select * from with_withdrawals
+select * from pivoted

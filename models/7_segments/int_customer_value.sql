@@ -34,10 +34,10 @@ receipts as (
         dated.customer_id,
         dated.counts_from,
         cast({{ dbt.dateadd("day", var("window_days"), "dated.counts_from") }} as date) as counts_until,
-        case when dated.is_return then 0.0 else 1.0 end as orders,
-        case when dated.is_return then 1.0 else 0.0 end as returns,
+        case when dated.is_return then 0.0e0 else 1.0e0 end as orders,
+        case when dated.is_return then 1.0e0 else 0.0e0 end as returns,
         case when dated.is_return then -1 else 1 end * coalesce(amounts.amount * rates.rate, 0) as spend,
-        case when rates.rate is null then 1.0 else 0.0 end as unconverted
+        case when rates.rate is null then 1.0e0 else 0.0e0 end as unconverted
     from dated
     left join amounts on dated.transaction_id = amounts.transaction_id
     left join rates
@@ -56,6 +56,18 @@ changes as (
     }) }}
 ),
 
+summed as (
+    select
+        customer_id,
+        score_date_number,
+        sum(spend) as spend,
+        sum(orders) as orders,
+        sum(returns) as returns,
+        sum(unconverted) as unconverted
+    from changes
+    group by customer_id, score_date_number
+),
+
 spine as (
     select
         customers.customer_id,
@@ -72,14 +84,14 @@ totals as (
         spine.score_date,
         spine.score_date_number,
         spine.first_score_date_number,
-        round(coalesce(sum(changes.spend) over history, 0), 2) as spend,
-        cast(coalesce(sum(changes.orders) over history, 0) as integer) as order_count,
-        cast(coalesce(sum(changes.returns) over history, 0) as integer) as return_count,
-        cast(coalesce(sum(changes.unconverted) over history, 0) as integer) as unconverted_count
+        round(coalesce(sum(summed.spend) over history, 0), 2) as spend,
+        cast(coalesce(sum(summed.orders) over history, 0) as integer) as order_count,
+        cast(coalesce(sum(summed.returns) over history, 0) as integer) as return_count,
+        cast(coalesce(sum(summed.unconverted) over history, 0) as integer) as unconverted_count
     from spine
-    left join changes
-        on spine.customer_id = changes.customer_id
-        and spine.score_date_number = changes.score_date_number
+    left join summed
+        on spine.customer_id = summed.customer_id
+        and spine.score_date_number = summed.score_date_number
     window history as (
         partition by spine.customer_id order by spine.score_date_number rows unbounded preceding
     )
