@@ -51,10 +51,12 @@ scores as (
         weighted.scorecard_version,
         weighted.market,
         {{ dimensions() | join("_weight + ") }}_weight as measured_weight,
-        100 * ({{ dimensions() | join("_value + ") }}_value)
-        / nullif({{ dimensions() | join("_weight + ") }}_weight, 0) as score,
+        100 * (
+            ({{ dimensions() | join("_value + ") }}_value)
+            / nullif({{ dimensions() | join("_weight + ") }}_weight, 0)
+        ) as score,
         {% for dimension in dimensions() %}
-        100 * {{ dimension }}_value / nullif({{ dimension }}_weight, 0) as score_{{ dimension }},
+        100 * ({{ dimension }}_value / nullif({{ dimension }}_weight, 0)) as score_{{ dimension }},
         {% endfor %}
         ({{ dimensions() | join("_weight + ") }}_weight) / weighted.total_weight as coverage
     from weighted

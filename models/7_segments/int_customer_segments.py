@@ -64,13 +64,18 @@ def rows_of(relation):
 def model(dbt, session):
     dbt.config(materialized="table")
     scores = nw.from_native(dbt.ref("int_scores"))
-    level_rows = rows_of(dbt.ref("engagement_levels"))
+    level_rows = rows_of(dbt.ref("int_engagement_levels"))
     centroid_rows = rows_of(dbt.ref("int_persona_centroids"))
     versions = rows_of(dbt.ref("int_scorecard_versions"))
     frames = []
     for version in sorted(versions, key=lambda row: row["scorecard_version"]):
         key = version["scorecard_version"]
         own_levels = [row for row in level_rows if row["scorecard_version"] == key]
+        if not own_levels:
+            raise ValueError(
+                f"Scorecard {key} has no levels: add its rows to a relation that the variable "
+                "engagement_level_relations names (see seeds/engagement_levels.csv)."
+            )
         bounds = {row["level_rank"]: (row["lower_bound"], row["margin"]) for row in own_levels}
         centroids = {}
         for row in centroid_rows:
