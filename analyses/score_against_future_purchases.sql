@@ -51,11 +51,26 @@ customers as (
 ),
 
 measures as (
-    select customer_id, days_until_next, 'score' as measure, score as value from customers
+    select
+        customer_id,
+        days_until_next,
+        'score' as measure,
+        score as value
+    from customers
     union all
-    select customer_id, days_until_next, 'recency' as measure, -days_since_last as value from customers
+    select
+        customer_id,
+        days_until_next,
+        'recency' as measure,
+        -days_since_last as value
+    from customers
     union all
-    select customer_id, days_until_next, 'frequency' as measure, purchase_days as value from customers
+    select
+        customer_id,
+        days_until_next,
+        'frequency' as measure,
+        purchase_days as value
+    from customers
     union all
     select
         customer_id,
@@ -80,7 +95,7 @@ shuffled as (
         (
             row_number() over (
                 partition by samples.sample
-                order by md5({{ dbt.concat(["customers.customer_id", "'|'", "cast(samples.sample as " ~ dbt.type_string() ~ ")"]) }})
+                order by md5({{ dbt.concat(["customer_id", "'|'", as_text("samples.sample")]) }})
             ) - 0.5e0
         ) / count(*) over (partition by samples.sample) as share
     from customers
@@ -117,8 +132,10 @@ tied as (
         draws.sample,
         measures.measure,
         measures.value,
-        sum(case when measures.days_until_next <= horizons.horizon_days then draws.times else 0 end) as buyers,
-        sum(case when measures.days_until_next <= horizons.horizon_days then 0 else draws.times end) as others
+        sum(case when measures.days_until_next <= horizons.horizon_days then draws.times else 0 end)
+            as buyers,
+        sum(case when measures.days_until_next <= horizons.horizon_days then 0 else draws.times end)
+            as others
     from measures
     inner join draws on measures.customer_id = draws.customer_id
     cross join horizons
@@ -168,4 +185,4 @@ select
     (select count(*) from customers) as customers
 from leads
 group by horizon_days, measure
-order by horizon_days, auc desc
+order by horizon_days asc, auc desc

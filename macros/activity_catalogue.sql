@@ -3,7 +3,8 @@ The activities that the stream can hold, as declared under `activities` in the m
 int_activities.yml: {name: {channel, is_engagement, has_duration}}. Empty while dbt parses.
 #}
 {% macro activity_catalogue() %}
-    {{ return(graph.nodes["model." ~ project_name ~ ".int_activities"].config.meta.activities if execute else {}) }}
+    {% if not execute %}{{ return({}) }}{% endif %}
+    {{ return(graph.nodes["model." ~ project_name ~ ".int_activities"].config.meta.activities) }}
 {% endmacro %}
 
 
@@ -24,8 +25,8 @@ quoted list for SQL's `in`.
 {# The channels on which customers do something, in the catalogue's order. #}
 {% macro engagement_channels() %}
     {% set channels = [] %}
-    {% for kind in activity_catalogue().values() if kind.is_engagement and kind.channel not in channels %}
-        {% do channels.append(kind.channel) %}
+    {% for kind in activity_catalogue().values() if kind.is_engagement %}
+        {% if kind.channel not in channels %}{% do channels.append(kind.channel) %}{% endif %}
     {% endfor %}
     {{ return(channels) }}
 {% endmacro %}

@@ -5,19 +5,28 @@ A row without a value in a column that the contract requires is left out (rpt_ra
 key: the columns that tell one row from another. id: the optional column that does so where it is
 filled; it comes back as row_key, made from the key columns where it is empty.
 
-    current_rows("raw_crm", "surveys", id="survey_id", key=["customer_id", "survey_type", "answered_at"])
+    current_rows("raw_crm", "surveys", key=["customer_id", "answered_at"], id="survey_id")
 #}
 {% macro current_rows(source_name, table_name, key, id=none) %}
-    {% set cast_key %}
-        {% for column in key %}coalesce(cast({{ column }} as {{ dbt.type_string() }}), ''){{ ", '|', " if not loop.last }}{% endfor %}
-    {% endset %}
+    {% set key_texts = [] %}
+    {% for column in key %}
+        {% do key_texts.append("coalesce(" ~ as_text(column) ~ ", '')") %}
+    {% endfor %}
     select *
     from (
         select
             raw_rows.*,
-            {% if id %}coalesce({{ id }}, md5(concat({{ cast_key }}))) as row_key{% else %}1 as row_key{% endif %}
+            {% if id %}
+            coalesce({{ id }}, md5(concat({{ key_texts | join(", '|', ") }}))) as row_key
+            {% else %}
+            1 as row_key
+            {% endif %}
         from {{ source(source_name, table_name) }} as raw_rows
-        where {% for column in required_columns(source_name, table_name) %}{{ column }} is not null and {% endfor %}true
+        where
+            true
+            {% for column in required_columns(source_name, table_name) %}
+            and {{ column }} is not null
+            {% endfor %}
     ) as usable
     qualify row_number() over (
         partition by {{ "row_key" if id else key | join(", ") }}
@@ -29,10 +38,13 @@ filled; it comes back as row_key, made from the key columns where it is empty.
 {# The columns that the contract requires of a raw table, in its order. #}
 {% macro required_columns(source_name, table_name) %}
     {% set columns = [] %}
-    {% for node in (graph.sources.values() if execute else []) if node.source_name == source_name and node.name == table_name %}
-        {% for column in node.columns.values() if column.config.meta.get("required") %}
-            {% do columns.append(column.name) %}
+    {% if execute %}
+        {% set key = ["source", project_name, source_name, table_name] | join(".") %}
+        {% for column in graph.sources[key].columns.values() %}
+            {% if column.config.meta.get("required") %}
+                {% do columns.append(column.name) %}
+            {% endif %}
         {% endfor %}
-    {% endfor %}
+    {% endif %}
     {{ return(columns) }}
 {% endmacro %}

@@ -4,9 +4,10 @@
 {% endmacro %}
 
 {% macro duckdb__days_between(first_date, last_date) %}
-    {{- return("select cast(unnest(generate_series(" ~ first_date ~ ", " ~ last_date ~ ", interval 1 day)) as date) as calendar_date") -}}
+    select cast(unnest(generate_series({{ first_date }}, {{ last_date }}, interval 1 day)) as date)
+        as calendar_date
 {% endmacro %}
 
 {% macro spark__days_between(first_date, last_date) %}
-    {{- return("select explode(sequence(" ~ first_date ~ ", " ~ last_date ~ ")) as calendar_date") -}}
+    select explode(sequence({{ first_date }}, {{ last_date }})) as calendar_date
 {% endmacro %}

@@ -14,9 +14,13 @@ int_engagement_variables that its YAML gives a dimension. Empty while dbt parses
 {% endmacro %}
 
 
-{# The names of the engagement variables. #}
-{% macro engagement_variables() %}
-    {{ return(variable_dimensions().keys() | list) }}
+{# The names of the engagement variables, of one dimension or of all. #}
+{% macro engagement_variables(dimension=none) %}
+    {% set names = [] %}
+    {% for name, its_dimension in variable_dimensions().items() %}
+        {% if dimension in (none, its_dimension) %}{% do names.append(name) %}{% endif %}
+    {% endfor %}
+    {{ return(names) }}
 {% endmacro %}
 
 

@@ -15,14 +15,14 @@ named in _unreadable.
     {% if execute and flags.WHICH in ["build", "run"] %}
         {% set landed = raw_relations() %}
         {% set problems = [] %}
-        {% for source in graph.sources.values() | selectattr("package_name", "equalto", project_name) %}
+        {% for source in raw_sources() %}
             {% set key = source.source_name ~ "." ~ source.name %}
             {% do problems.extend(land_raw_table(source, landed.get(key))) %}
         {% endfor %}
         {% if problems %}
             {% do exceptions.raise_compiler_error(
-                "The raw data does not fit the raw contract (models/1_staging/*/_*__sources.yml):\n  - "
-                ~ problems | join("\n  - ")
+                "The raw data does not fit the raw contract"
+                ~ " (models/1_staging/*/_*__sources.yml):\n  - " ~ problems | join("\n  - ")
                 ~ "\nCorrect the files or the query that lands them, then run again."
             ) %}
         {% endif %}
@@ -45,26 +45,30 @@ person, "is_text": whether its values are untyped text}}.
         {% for source_name, schema in var("raw_schemas").items() %}
             {% for row in rows if row[0] == schema %}
                 {% set relation = target.database ~ "." ~ row[0] ~ "." ~ row[1] %}
-                {% do landed.update({source_name ~ "." ~ row[1]: {"from": relation, "where": relation}}) %}
+                {% set key = source_name ~ "." ~ row[1] %}
+                {% do landed.update({key: {"from": relation, "where": relation}}) %}
             {% endfor %}
         {% endfor %}
     {% else %}
         {% set files = {} %}
-        {% for row in run_query("select file from glob('" ~ raw_path ~ "/raw_*/**') order by file").rows %}
+        {% set pattern = raw_path ~ "/raw_*/**" %}
+        {% for row in run_query("select file from glob('" ~ pattern ~ "') order by file").rows %}
             {% set parts = row[0].replace("\\", "/")[raw_path | length + 1:].split("/") %}
             {% set is_csv = parts[-1].endswith((".csv", ".csv.gz")) %}
             {% if is_csv or parts[-1].endswith(".parquet") %}
-                {% set key = parts[0] ~ "." ~ parts[1].split(".")[0] ~ (":csv" if is_csv else ":parquet") %}
+                {% set table = parts[0] ~ "." ~ parts[1].split(".")[0] %}
+                {% set key = table ~ (":csv" if is_csv else ":parquet") %}
                 {% do files.setdefault(key, []).append(row[0]) %}
             {% endif %}
         {% endfor %}
         {% for key, paths in files.items() %}
             {% set table, format = key.split(":") %}
-            {% set list = "['" ~ paths | join("', '") ~ "']" %}
+            {% set options = ", header = true, all_varchar = true" if format == "csv" else "" %}
+            {% set others = paths | length - 1 %}
             {% do landed.update({table: {
-                "from": "read_csv(" ~ list ~ ", header = true, all_varchar = true, union_by_name = true)"
-                    if format == "csv" else "read_parquet(" ~ list ~ ", union_by_name = true)",
-                "where": paths[0] ~ (" and " ~ (paths | length - 1) ~ " more" if paths | length > 1 else ""),
+                "from": "read_" ~ format ~ "(['" ~ paths | join("', '") ~ "']" ~ options
+                    ~ ", union_by_name = true)",
+                "where": paths[0] ~ (" and " ~ others ~ " more" if others else ""),
                 "is_text": format == "csv",
             }}) %}
         {% endfor %}
@@ -73,7 +77,8 @@ person, "is_text": whether its values are untyped text}}.
         {% do exceptions.raise_compiler_error(
             "No raw table found in " ~ (raw_path or var("raw_schemas").values() | list | join(", "))
             ~ ". Expected for example " ~ (raw_path or "<folder>") ~ "/raw_crm/customers.parquet. "
-            ~ "`make demo-data` makes the demo's; for your own, set the variable raw_path or raw_schemas."
+            ~ "`make demo-data` makes the demo's; for your own, set the variable raw_path or "
+            ~ "raw_schemas."
         ) %}
     {% endif %}
     {{ return(landed) }}
@@ -101,14 +106,15 @@ person, "is_text": whether its values are untyped text}}.
         {% if found and type and (found.is_text or not is_readable_as(type, wanted)) %}
             {% set readable = typed(quoted, type, wanted, source.source_name) %}
             {% set seen = run_query(
-                "select count(" ~ quoted ~ "), count(" ~ readable ~ "), min(" ~ quoted ~ "::varchar) from "
-                ~ found["from"]
+                "select count(" ~ quoted ~ "), count(" ~ readable ~ "), min("
+                ~ quoted ~ "::varchar) from " ~ found["from"]
             ).rows[0] if found.is_text or wanted != "varchar" else [1, 0, ""] %}
             {% set is_load_time = column.name == "_loaded_at" and seen[1] == seen[0] %}
             {% if seen[0] > 0 and not is_load_time and (seen[1] == 0 or not found.is_text) %}
                 {% do problems.append(
-                    table ~ ": column " ~ name ~ " has type " ~ ("text" if found.is_text else type)
-                    ~ ", the contract wants " ~ wanted ~ " (e.g. '" ~ seen[2] ~ "'). In: " ~ found.where
+                    table ~ ": column " ~ name ~ " has type "
+                    ~ ("text" if found.is_text else type) ~ ", the contract wants " ~ wanted
+                    ~ " (e.g. '" ~ seen[2] ~ "'). In: " ~ found.where
                 ) %}
             {% endif %}
             {% if found.is_text and wanted != "varchar" %}
@@ -129,12 +135,14 @@ person, "is_text": whether its values are untyped text}}.
         ) %}
     {% endfor %}
     {% if not problems %}
-        {% do adapter.create_schema(api.Relation.create(database=source.database, schema=source.schema)) %}
+        {% do adapter.create_schema(
+            api.Relation.create(database=source.database, schema=source.schema)
+        ) %}
         {% do run_query(
             "create or replace view " ~ source.schema ~ "." ~ source.identifier ~ " as select "
             ~ expressions | join(", ") ~ ", "
-            ~ ("nullif(concat_ws(', ', " ~ unreadable | join(", ") ~ "), '')" if unreadable else "null::varchar")
-            ~ " as _unreadable"
+            ~ ("nullif(concat_ws(', ', " ~ unreadable | join(", ") ~ "), '')" if unreadable
+                else "null::varchar") ~ " as _unreadable"
             ~ (" from " ~ found["from"] if found else " where false")
         ) %}
     {% endif %}
@@ -144,7 +152,8 @@ person, "is_text": whether its values are untyped text}}.
 
 {# Whether a column found as one type holds another type's values without a doubt. #}
 {% macro is_readable_as(found, wanted) %}
-    {% set integers = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"] %}
+    {% set signed = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"] %}
+    {% set integers = signed + ["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"] %}
     {% set base = found.split("(")[0].split("_")[0] %}
     {% set readable = {
         "varchar": integers + ["VARCHAR", "UUID", "ENUM"],
@@ -167,7 +176,9 @@ person, "is_text": whether its values are untyped text}}.
     {% elif column == '"_dlt_load_id"' %}
         {{ return("(to_timestamp(try_cast(" ~ column ~ " as double)) at time zone 'UTC')") }}
     {% elif wanted == "timestamp" and zone %}
-        {{ return("(try_cast(" ~ column ~ " as timestamp) at time zone '" ~ zone ~ "' at time zone 'UTC')") }}
+        {{ return(
+            "(try_cast(" ~ column ~ " as timestamp) at time zone '" ~ zone ~ "' at time zone 'UTC')"
+        ) }}
     {% else %}
         {{ return("try_cast(" ~ column ~ " as " ~ wanted ~ ")") }}
     {% endif %}

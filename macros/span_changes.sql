@@ -34,15 +34,20 @@ Rows: several per customer and score date; sum the amounts.
             , max(spans.counts_from) as {{ newest }}
             {% endif %}
         from {{ spans }} as spans
-        cross join (select min(calendar_date) as first_date from {{ ref("int_calendar") }}) as bounds
+        cross join (
+            select min(calendar_date) as first_date from {{ ref("int_calendar") }}
+        ) as bounds
         inner join {{ ref("int_calendar") }} as starts
             on starts.calendar_date = greatest(spans.counts_from, bounds.first_date)
         left join {{ ref("int_calendar") }} as ends
             on ends.calendar_date = spans.counts_until
         where
-            (spans.counts_until is null or spans.counts_until > bounds.first_date)
-            and (ends.score_date_number is null or ends.score_date_number > starts.score_date_number)
-        group by spans.{{ keys | join(", spans.") }}, starts.score_date_number, ends.score_date_number
+            coalesce(spans.counts_until > bounds.first_date, true)
+            and coalesce(ends.score_date_number > starts.score_date_number, true)
+        group by
+            spans.{{ keys | join(", spans.") }},
+            starts.score_date_number,
+            ends.score_date_number
     ) as summed
     cross join (select 1.0e0 as sign union all select -1.0e0 as sign) as signs
     where signs.sign > 0 or ends_at_number is not null

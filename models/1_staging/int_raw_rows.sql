@@ -1,6 +1,6 @@
 with
 
-{% set sources = graph.sources.values() | selectattr("package_name", "equalto", project_name) | list if execute else [] %}
+{% set sources = raw_sources() %}
 raw_rows as (
     {% for raw in sources %}
     {% set required = required_columns(raw.source_name, raw.name) %}

@@ -35,12 +35,18 @@ busy as (
     having sum(event_count) > {{ var("bot_events_per_day") }}
 ),
 
+told as (
+    select * from declared
+    union all
+    select * from busy
+),
+
 bots as (
     select
         channel,
         visitor_id,
         min(told_by) as told_by
-    from (select * from declared union all select * from busy) as told
+    from told
     group by channel, visitor_id
 )
 

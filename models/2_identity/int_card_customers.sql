@@ -24,8 +24,8 @@ matched as (
             else {{ dbt.concat(["'card:'", "members.member_id"]) }}
         end as customer_id,
         case
-            when members.customer_id is not null and accounts.customer_id is null then 'unknown_account'
-            when members.customer_id is not null then 'account'
+            when accounts.customer_id is not null then 'account'
+            when members.customer_id is not null then 'unknown_account'
             when emails.is_ambiguous then 'ambiguous_email'
             when emails.identifier_hash is not null then 'email'
             else 'card_only'

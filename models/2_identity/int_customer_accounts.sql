@@ -4,7 +4,7 @@ accounts as (
     select customer_id as account_id from {{ ref("stg_crm__customers") }}
 ),
 
-merges as (
+account_merges as (
     select
         from_customer_id,
         into_customer_id
@@ -17,27 +17,27 @@ paths as (
         from_customer_id as account_id,
         into_customer_id as reached_id,
         1 as merge_count
-    from merges
+    from account_merges
     union all
     select
         paths.account_id,
-        merges.into_customer_id as reached_id,
+        account_merges.into_customer_id as reached_id,
         paths.merge_count + 1 as merge_count
     from paths
-    inner join merges on paths.reached_id = merges.from_customer_id
+    inner join account_merges on paths.reached_id = account_merges.from_customer_id
     where paths.merge_count < {{ var("longest_merge_chain") }}
 ),
 
--- A circle of merges has no end: its accounts become the least of them.
+-- A circle of account_merges has no end: its accounts become the least of them.
 successors as (
     select
         paths.account_id,
         coalesce(
-            min(case when merges.from_customer_id is null then paths.reached_id end),
+            min(case when account_merges.from_customer_id is null then paths.reached_id end),
             min(paths.reached_id)
         ) as customer_id
     from paths
-    left join merges on paths.reached_id = merges.from_customer_id
+    left join account_merges on paths.reached_id = account_merges.from_customer_id
     group by paths.account_id
 ),
 

@@ -8,19 +8,27 @@ crm_customers as (
     select * from {{ ref("stg_crm__customers") }}
 ),
 
+surviving_accounts as (
+    select crm_customers.*
+    from crm_customers
+    inner join accounts
+        on crm_customers.customer_id = accounts.account_id
+        and crm_customers.customer_id = accounts.customer_id
+),
+
 from_crm as (
     select
         accounts.customer_id,
-        max(case when accounts.account_id = accounts.customer_id then crm_customers.market end) as market,
-        max(case when accounts.account_id = accounts.customer_id then crm_customers.country end) as country,
-        max(case when accounts.account_id = accounts.customer_id then crm_customers.birth_year end) as birth_year,
-        max(case when accounts.account_id = accounts.customer_id then crm_customers.household_id end)
-            as household_id,
+        max(surviving_accounts.market) as market,
+        max(surviving_accounts.country) as country,
+        max(surviving_accounts.birth_year) as birth_year,
+        max(surviving_accounts.household_id) as household_id,
         min(crm_customers.registered_at) as registered_at,
         max(case when crm_customers.is_test then 1 else 0 end) = 1 as is_test,
         max(case when crm_customers.is_employee then 1 else 0 end) = 1 as is_employee
     from accounts
     inner join crm_customers on accounts.account_id = crm_customers.customer_id
+    left join surviving_accounts on accounts.customer_id = surviving_accounts.customer_id
     group by accounts.customer_id
 ),
 

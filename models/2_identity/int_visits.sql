@@ -57,8 +57,7 @@ complete_events as (
     select
         channel,
         visitor_id,
-        coalesce(session_id, {{ dbt.concat(["'visit '", "cast(visit_number as " ~ dbt.type_string() ~ ")"]) }})
-            as session_id,
+        coalesce(session_id, {{ dbt.concat(["'visit '", as_text("visit_number")]) }}) as session_id,
         login_id,
         event_at,
         coalesce(

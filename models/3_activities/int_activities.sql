@@ -1,3 +1,4 @@
+-- Over 100 lines: the parts of the stream are stacked, and consent applied, in one place.
 with
 
 outbound as (
@@ -42,7 +43,9 @@ consent_spans as (
         customer_id,
         channel,
         withdrawn_date as span_from,
-        lead(withdrawn_date) over (partition by customer_id, channel order by withdrawn_date) as span_until,
+        lead(withdrawn_date) over (
+            partition by customer_id, channel order by withdrawn_date
+        ) as span_until,
         coalesce(granted_again_date, cast('9999-12-31' as date)) as granted_again_date
     from withdrawals
     union all
@@ -56,23 +59,30 @@ consent_spans as (
     group by customer_id, channel
 ),
 
-{% set columns = ["customer_id", "activity_at", "channel", "activity"] %}
-{% set sources = {
+{% set optional_columns = {
     "outbound": ["campaign_id", "excluded_reason"],
     "visits": ["engaged_seconds", "excluded_reason"],
     "purchases": ["category", "excluded_reason"],
     "programme": ["engaged_seconds"],
     "voice": ["category"],
 } %}
+{% set types = {
+    "engaged_seconds": type_double(),
+    "campaign_id": dbt.type_string(),
+    "category": dbt.type_string(),
+    "excluded_reason": dbt.type_string(),
+} %}
 stacked as (
-    {% for source, filled in sources.items() %}
+    {% for part, filled in optional_columns.items() %}
     select
-        {{ columns | join(", ") }},
-        {{ "engaged_seconds" if "engaged_seconds" in filled else "cast(null as " ~ type_double() ~ ")" }} as engaged_seconds,
-        {% for column in ["campaign_id", "category", "excluded_reason"] %}
-        {{ column if column in filled else "cast(null as " ~ dbt.type_string() ~ ")" }} as {{ column }}{{ "," if not loop.last }}
+        customer_id,
+        activity_at,
+        channel,
+        {% for column, type in types.items() %}
+        {{ column if column in filled else "cast(null as " ~ type ~ ")" }} as {{ column }},
         {% endfor %}
-    from {{ source }}
+        activity
+    from {{ part }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 ),

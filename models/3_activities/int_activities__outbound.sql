@@ -19,8 +19,8 @@ nearest_sends as (
         and responses.responded_at >= contacts.sent_at
     where responses.contact_id is null
     qualify row_number() over (
-        partition by responses.response_id order by contacts.sent_at desc, contacts.contact_id
-    ) = 1
+            partition by responses.response_id order by contacts.sent_at desc, contacts.contact_id asc
+        ) = 1
 ),
 
 answered as (
@@ -37,14 +37,14 @@ answers as (
         answered.responded_at as activity_at,
         coalesce(contacts.channel, 'unknown') as channel,
         case
-            when answered.response_type = 'opened' and contacts.channel in ('email', 'push')
-                then {{ dbt.concat(["contacts.channel", "'_opened'"]) }}
-            when answered.response_type in ('clicked', 'replied') and contacts.channel = 'email' then 'email_clicked'
-            when answered.response_type in ('clicked', 'replied') and contacts.channel = 'push' then 'push_opened'
-            when answered.response_type in ('clicked', 'replied') and contacts.channel = 'sms' then 'sms_answered'
-            when answered.response_type in ('clicked', 'replied') and contacts.channel = 'postal'
-                then 'postal_replied'
-            else {{ dbt.concat(["coalesce(contacts.channel, 'unknown')", "'_'", "answered.response_type"]) }}
+            when answered.response_type not in ('clicked', 'replied')
+                then {{ dbt.concat([
+                    "coalesce(contacts.channel, 'unknown')", "'_'", "answered.response_type"
+                ]) }}
+            when contacts.channel = 'email' then 'email_clicked'
+            when contacts.channel = 'push' then 'push_opened'
+            when contacts.channel = 'sms' then 'sms_answered'
+            else {{ dbt.concat(["coalesce(contacts.channel, 'unknown')", "'_replied'"]) }}
         end as activity,
         coalesce(contacts.campaign_id, answered.campaign_id) as campaign_id,
         case
@@ -87,7 +87,8 @@ identified as (
         outbound.campaign_id,
         outbound.excluded_reason
     from outbound
-    left join {{ ref("int_customer_accounts") }} as accounts on outbound.account_id = accounts.account_id
+    left join {{ ref("int_customer_accounts") }} as accounts
+        on outbound.account_id = accounts.account_id
 )
 
 select * from identified

@@ -53,7 +53,8 @@ identified as (
         card_activities.activity,
         card_activities.engaged_seconds
     from card_activities
-    left join {{ ref("int_card_customers") }} as cards on card_activities.member_id = cards.member_id
+    left join {{ ref("int_card_customers") }} as cards
+        on card_activities.member_id = cards.member_id
 )
 
 select * from identified

@@ -12,8 +12,10 @@ identified as (
         transactions.transaction_id,
         transactions.transacted_at as activity_at,
         case when transactions.sales_channel = 'online' then 'web' else 'store' end as channel,
-        case when transactions.sales_channel = 'online' then 'online_ordered' else 'store_purchased' end
-            as activity,
+        case
+            when transactions.sales_channel = 'online' then 'online_ordered'
+            else 'store_purchased'
+        end as activity,
         case when transactions.is_return then 'return' end as excluded_reason
     from transactions
     left join {{ ref("int_customer_accounts") }} as accounts
@@ -27,7 +29,8 @@ categories as (
         lines.transaction_id,
         products.category
     from {{ ref("stg_loyalty__transaction_lines") }} as lines
-    left join {{ ref("stg_loyalty__products") }} as products on lines.product_id = products.product_id
+    left join {{ ref("stg_loyalty__products") }} as products
+        on lines.product_id = products.product_id
 ),
 
 category_purchases as (

@@ -45,7 +45,10 @@ from_logins as (
         identifiers.customer_id,
         reviews.reviewed_at as activity_at,
         'web' as channel,
-        case when reviews.review_type = 'comment' then 'comment_written' else 'review_written' end as activity,
+        case
+            when reviews.review_type = 'comment' then 'comment_written'
+            else 'review_written'
+        end as activity,
         cast(null as {{ dbt.type_string() }}) as category
     from {{ ref("stg_web__reviews") }} as reviews
     left join {{ ref("int_customer_identifiers") }} as identifiers

@@ -8,7 +8,8 @@ changes as (
         false as is_unsubscribe,
         consents.changed_at
     from {{ ref("stg_crm__consents") }} as consents
-    inner join {{ ref("int_customer_accounts") }} as accounts on consents.customer_id = accounts.account_id
+    inner join {{ ref("int_customer_accounts") }} as accounts
+        on consents.customer_id = accounts.account_id
     union all
     select
         customer_id,
@@ -30,7 +31,8 @@ ordered as (
         is_granted,
         {{ local_date("changed_at") }} as counts_from,
         {{ local_date("lead(changed_at) over customer_channel") }} as counts_until,
-        max(case when is_granted or is_unsubscribe then 1 else 0 end) over customer_channel as had_consent
+        max(case when is_granted or is_unsubscribe then 1 else 0 end) over customer_channel
+            as had_consent
     from changes
     window customer_channel as (partition by customer_id, channel order by changed_at, is_granted)
 ),

@@ -27,16 +27,19 @@ changes as (
 pivoted as (
     select
         customer_id,
-        score_date_number
         {% for activity, kind in catalogue.items() %}
-        , sum(case when activity = '{{ activity }}' then activity_count else 0 end) as {{ activity }}_count
+        sum(case when activity = '{{ activity }}' then activity_count else 0 end)
+            as {{ activity }}_count,
         {% if kind.has_duration %}
-        , sum(case when activity = '{{ activity }}' then engaged_seconds else 0 end) as {{ activity }}_seconds
+        sum(case when activity = '{{ activity }}' then engaged_seconds else 0 end)
+            as {{ activity }}_seconds,
         {% endif %}
         {% endfor %}
         {% for channel in engagement_channels() %}
-        , max(case when activity in ({{ engagements(channel) }}) then last_date end) as {{ channel }}_last_date
+        max(case when activity in ({{ engagements(channel) }}) then last_date end)
+            as {{ channel }}_last_date,
         {% endfor %}
+        score_date_number
     from changes
     group by customer_id, score_date_number
 )

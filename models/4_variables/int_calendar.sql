@@ -5,7 +5,10 @@ score_dates as (
 ),
 
 days as (
-    {{ days_between("(select min(score_date) from score_dates)", "(select max(score_date) from score_dates)") }}
+    {{ days_between(
+        "(select min(score_date) from score_dates)",
+        "(select max(score_date) from score_dates)",
+    ) }}
 ),
 
 calendar as (

@@ -2,13 +2,13 @@
 
 {% set sums = [] %}
 {% for activity, kind in activity_catalogue().items() %}
-    {% do sums.append(activity ~ "_count") %}
-    {% if kind.has_duration %}{% do sums.append(activity ~ "_seconds") %}{% endif %}
+{% do sums.append(activity ~ "_count") %}
+{% if kind.has_duration %}{% do sums.append(activity ~ "_seconds") %}{% endif %}
 {% endfor %}
 {% set distinct_sums = ["decayed_days", "active_weeks", "categories_bought"] %}
 {% set state_sums = ["preferences_given", "member", "web_visitor", "app_user"] %}
 {% for channel in consent_channels() %}
-    {% do state_sums.extend([channel ~ "_granted", channel ~ "_left"]) %}
+{% do state_sums.extend([channel ~ "_granted", channel ~ "_left"]) %}
 {% endfor %}
 
 with
@@ -36,22 +36,23 @@ totals as (
         spine.customer_id,
         spine.first_score_date_number,
         spine.score_date_number,
-        spine.score_date
         {% for column in sums %}
-        , coalesce(sum(activity_changes.{{ column }}) over history, 0) as {{ column }}
+        coalesce(sum(activity_changes.{{ column }}) over history, 0) as {{ column }},
         {% endfor %}
         {% for column in distinct_sums %}
-        , coalesce(sum(distinct_changes.{{ column }}) over history, 0) as {{ column }}
+        coalesce(sum(distinct_changes.{{ column }}) over history, 0) as {{ column }},
         {% endfor %}
         {% for column in state_sums %}
-        , coalesce(sum(state_changes.{{ column }}) over history, 0) as {{ column }}
+        coalesce(sum(state_changes.{{ column }}) over history, 0) as {{ column }},
         {% endfor %}
         {% for channel in engagement_channels() %}
-        , max(activity_changes.{{ channel }}_last_date) over history as {{ channel }}_last_date
+        max(activity_changes.{{ channel }}_last_date) over history as {{ channel }}_last_date,
         {% endfor %}
         {% for channel in consent_channels() %}
-        , max(state_changes.{{ channel }}_withdrawn_date) over history as {{ channel }}_withdrawn_date
+        max(state_changes.{{ channel }}_withdrawn_date) over history
+            as {{ channel }}_withdrawn_date,
         {% endfor %}
+        spine.score_date
     from spine
     left join {{ ref("int_activity_changes") }} as activity_changes
         on spine.customer_id = activity_changes.customer_id

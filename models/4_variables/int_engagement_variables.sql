@@ -1,3 +1,4 @@
+-- Over 100 lines: it holds one expression per variable, so that all stand in one place.
 with
 
 totals as (
@@ -8,8 +9,8 @@ running as (
     select * from {{ ref("int_running_activities") }}
 ),
 
--- What of a customer can be observed at the score date. Whoever left a channel stays observed on it:
--- nothing they did there counts any more, so that leaving never raises a score.
+-- What of a customer can be observed at the score date. Whoever left a channel stays observed on
+-- it: nothing they did there counts any more, so that leaving never raises a score.
 reach as (
     select
         totals.*,
@@ -31,17 +32,19 @@ reach as (
 -- The last day of activity on each channel that still counts.
 last_dates as (
     select
-        reach.*
         {% for channel in engagement_channels() %}
-        , case
+        case
             when
-                {{ channel }}_last_date > cast({{ dbt.dateadd("day", -var("window_days"), "score_date") }} as date)
+                {{ channel }}_last_date
+                > cast({{ dbt.dateadd("day", -var("window_days"), "score_date") }} as date)
                 {% if channel in consent_channels() %}
-                and {{ channel }}_last_date >= coalesce({{ channel }}_withdrawn_date, {{ channel }}_last_date)
+                and {{ channel }}_last_date
+                >= coalesce({{ channel }}_withdrawn_date, {{ channel }}_last_date)
                 {% endif %}
                 then {{ channel }}_last_date
-        end as {{ channel }}_counted_date
+        end as {{ channel }}_counted_date,
         {% endfor %}
+        reach.*
     from reach
 ),
 
@@ -49,14 +52,25 @@ across_channels as (
     select
         *,
         greatest(
-            {% for channel in engagement_channels() %}{{ channel }}_counted_date{{ ", " if not loop.last }}{% endfor %}
+            {% for channel in engagement_channels() %}
+            {{ channel }}_counted_date{{ "," if not loop.last }}
+            {% endfor %}
         ) as last_counted_date,
+        0
         {% for channel in engagement_channels() %}
-        case when {{ channel }}_counted_date is not null then 1 else 0 end {{ "+" if not loop.last }}
+        + case when {{ channel }}_counted_date is not null then 1 else 0 end
         {% endfor %} as active_channels,
         is_email_reached or is_postal_reached or is_sms_reached or is_push_reached or is_web_reached
         or is_app_reached or is_member or has_store_purchased or has_service_contacted as is_reached
     from last_dates
+),
+
+measures as (
+    select
+        *,
+        email_sent_count - email_bounced_count as emails_arrived,
+        {{ dbt.datediff("last_counted_date", "score_date", "day") }} as days_since_last
+    from across_channels
 ),
 
 variables as (
@@ -67,14 +81,15 @@ variables as (
         case when is_email_reached then email_clicked_count end as email_clicks,
         case
             when is_email_reached
-                then least(coalesce(email_clicked_count / nullif(email_sent_count - email_bounced_count, 0), 0), 1)
+                then least(coalesce(email_clicked_count / nullif(emails_arrived, 0), 0), 1)
         end as email_click_rate,
         case when is_postal_reached then postal_replied_count end as postal_replies,
         case when is_sms_reached then sms_answered_count end as sms_answers,
         case when is_push_reached then push_opened_count end as push_opens,
         case when is_web_reached then web_visited_count end as web_visits,
         case when is_web_reached then web_visited_seconds / 60 end as web_engaged_minutes,
-        case when is_web_reached and has_online_ordered then online_ordered_count end as online_orders,
+        case when is_web_reached and has_online_ordered then online_ordered_count end
+            as online_orders,
         case when is_app_reached then app_visited_count end as app_visits,
         case when is_app_reached then app_visited_seconds / 60 end as app_engaged_minutes,
         case
@@ -82,22 +97,25 @@ variables as (
                 then store_purchased_count + store_visited_count + event_attended_count
         end as store_visits,
         case
-            when has_store_visited or has_event_attended then (store_visited_seconds + event_attended_seconds) / 60
+            when has_store_visited or has_event_attended
+                then (store_visited_seconds + event_attended_seconds) / 60
         end as store_visit_minutes,
         case when has_event_attended and is_member then event_attended_count end as events_attended,
         case when has_service_contacted then service_contacted_count end as service_contacts,
         case
             when is_reached
-                then coalesce(
-                    {{ dbt.datediff("last_counted_date", "score_date", "day") }}, {{ var("window_days") }}
-                )
+                then coalesce(days_since_last, {{ var("window_days") }})
         end as recency_days,
-        case when is_reached then round(decayed_days / {{ growth("score_date") }}, 9) end as decayed_active_days,
-        case when is_reached then least(active_weeks * 7.0e0 / {{ var("window_days") }}, 1) end as active_weeks_rate,
+        case when is_reached then round(decayed_days / {{ growth("score_date") }}, 9) end
+            as decayed_active_days,
+        case when is_reached then least(active_weeks * 7.0e0 / {{ var("window_days") }}, 1) end
+            as active_weeks_rate,
         case when is_reached then active_channels end as channel_diversity,
         case when has_category_bought then categories_bought end as category_diversity,
-        case when is_member and has_promotion_joined then promotion_joined_count end as promotions_joined,
-        case when is_member and has_benefit_redeemed then benefit_redeemed_count end as benefits_redeemed,
+        case when is_member and has_promotion_joined then promotion_joined_count end
+            as promotions_joined,
+        case when is_member and has_benefit_redeemed then benefit_redeemed_count end
+            as benefits_redeemed,
         case
             when is_member and has_points_earned
                 then least(coalesce(points_burned_count / nullif(points_earned_count, 0), 0), 1)
@@ -110,7 +128,7 @@ variables as (
                 then review_written_count + comment_written_count
         end as reviews_written,
         case when is_member and has_referral_made then referral_made_count end as referrals_made
-    from across_channels
+    from measures
 )
 
 select

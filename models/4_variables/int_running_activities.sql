@@ -36,19 +36,20 @@ first_answers as (
 
 first_numbers as (
     select
-        1 as one
         {% for activity in catalogue %}
-        , min(case when {{ activity }}_count > 0 then score_date_number end) as {{ activity }}
+        min(case when {{ activity }}_count > 0 then score_date_number end) as {{ activity }},
         {% endfor %}
+        min(score_date_number) as first_number
     from changes
 ),
 
 closed_channels as (
     select
-        score_dates.score_date_number
         {% for channel in catalogue.values() | map(attribute="channel") | unique %}
-        , max(case when channels.channel = '{{ channel }}' then 1 else 0 end) = 1 as is_{{ channel }}_closed
+        max(case when channels.channel = '{{ channel }}' then 1 else 0 end) = 1
+            as is_{{ channel }}_closed,
         {% endfor %}
+        score_dates.score_date_number
     from score_dates
     left join channels
         on score_dates.score_date < channels.runs_from
@@ -58,18 +59,23 @@ closed_channels as (
 
 running as (
     select
-        score_dates.score_date_number,
-        (select count(*) from first_answers where first_date <= score_dates.score_date) as attributes_asked
+        (
+            select count(*) from first_answers
+            where first_answers.first_date <= score_dates.score_date
+        ) as attributes_asked,
         {% for channel in consent_channels() %}
-        , exists (
-            select 1 from first_consents
-            where channel = '{{ channel }}' and first_date <= score_dates.score_date
-        ) as is_{{ channel }}_consent_kept
+        (
+            select count(*) from first_consents
+            where
+                first_consents.channel = '{{ channel }}'
+                and first_consents.first_date <= score_dates.score_date
+        ) > 0 as is_{{ channel }}_consent_kept,
         {% endfor %}
         {% for activity, kind in catalogue.items() %}
-        , coalesce(first_numbers.{{ activity }} <= score_dates.score_date_number, false)
-        and not closed_channels.is_{{ kind.channel }}_closed as has_{{ activity }}
+        coalesce(first_numbers.{{ activity }} <= score_dates.score_date_number, false)
+        and not closed_channels.is_{{ kind.channel }}_closed as has_{{ activity }},
         {% endfor %}
+        score_dates.score_date_number
     from score_dates
     inner join closed_channels on score_dates.score_date_number = closed_channels.score_date_number
     cross join first_numbers

@@ -44,7 +44,8 @@ days as (
 score_dates as (
     select
         days.calendar_date as score_date,
-        days.calendar_date = {{ dbt.last_day("days.calendar_date", var("score_period")) }} as is_period_end,
+        days.calendar_date = {{ dbt.last_day("days.calendar_date", var("score_period")) }}
+            as is_period_end,
         days.calendar_date = bounds.as_of_date as is_latest
     from days
     cross join bounds

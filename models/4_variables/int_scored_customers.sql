@@ -1,7 +1,11 @@
 with
 
 customers as (
-    select * from {{ ref("int_customers") }}
+    select
+        customer_id,
+        market,
+        {{ local_date("registered_at") }} as registered_date
+    from {{ ref("int_customers") }}
     where
         not is_test
         and not is_employee
@@ -24,8 +28,8 @@ started as (
         customers.market,
         first_activities.first_activity_date,
         least(
-            coalesce({{ local_date("customers.registered_at") }}, first_activities.first_activity_date),
-            coalesce(first_activities.first_activity_date, {{ local_date("customers.registered_at") }})
+            coalesce(customers.registered_date, first_activities.first_activity_date),
+            coalesce(first_activities.first_activity_date, customers.registered_date)
         ) as scored_from_date
     from customers
     left join first_activities on customers.customer_id = first_activities.customer_id

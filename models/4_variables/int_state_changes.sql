@@ -5,7 +5,8 @@
     "app_user": "app_user",
 } %}
 {% for channel in consent_channels() %}
-    {% do states.update({channel ~ "_granted": channel ~ "_granted", channel ~ "_left": channel ~ "_left"}) %}
+{% do states.update({channel ~ "_granted": channel ~ "_granted"}) %}
+{% do states.update({channel ~ "_left": channel ~ "_left"}) %}
 {% endfor %}
 
 with
@@ -79,14 +80,14 @@ changes as (
 pivoted as (
     select
         customer_id,
-        score_date_number
         {% for column, state in states.items() %}
-        , sum(case when state = '{{ state }}' then state_count else 0 end) as {{ column }}
+        sum(case when state = '{{ state }}' then state_count else 0 end) as {{ column }},
         {% endfor %}
         {% for channel in consent_channels() %}
-        , max(case when state in ('{{ channel }}_left', '{{ channel }}_declined') then last_date end)
-            as {{ channel }}_withdrawn_date
+        max(case when state in ('{{ channel }}_left', '{{ channel }}_declined') then last_date end)
+            as {{ channel }}_withdrawn_date,
         {% endfor %}
+        score_date_number
     from changes
     group by customer_id, score_date_number
 )

@@ -19,7 +19,8 @@ in_reference as (
         variables.*
     from versions
     inner join period_ends
-        on period_ends.score_date between versions.reference_start_date and versions.reference_end_date
+        on versions.reference_start_date <= period_ends.score_date
+        and versions.reference_end_date >= period_ends.score_date
     inner join variables on period_ends.score_date = variables.score_date
 ),
 
@@ -27,11 +28,9 @@ in_reference as (
 sampled as (
     select * from in_reference
     qualify row_number() over (
-        partition by scorecard_version
-        order by
-            md5({{ dbt.concat(["customer_id", "'|'", "cast(score_date as " ~ dbt.type_string() ~ ")"]) }}),
-            customer_id
-    ) <= {{ var("reference_sample_rows") }}
+            partition by scorecard_version
+            order by md5({{ dbt.concat(["customer_id", "'|'", as_text("score_date")]) }}), customer_id
+        ) <= {{ var("reference_sample_rows") }}
 )
 
-select * from sampled
+select * from sampled -- noqa: AM04

@@ -11,8 +11,10 @@ dated as (
     select
         scorecard_version,
         scorecard_name,
-        coalesce(reference_start_date, cast('{{ var("reference_start_date") }}' as date)) as reference_start_date,
-        coalesce(reference_end_date, cast('{{ var("reference_end_date") }}' as date)) as reference_end_date,
+        coalesce(reference_start_date, cast('{{ var("reference_start_date") }}' as date))
+            as reference_start_date,
+        coalesce(reference_end_date, cast('{{ var("reference_end_date") }}' as date))
+            as reference_end_date,
         persona_count,
         minimum_coverage,
         description

@@ -9,7 +9,8 @@ weights as (
 ),
 
 everywhere as (
-    select * from weights where market = '*'
+    select * from weights
+    where market = '*'
 ),
 
 assigned as (

@@ -13,7 +13,8 @@ reference_scores as (
     inner join versions
         on scores.scorecard_version = versions.scorecard_version
         and scores.score_date between versions.reference_start_date and versions.reference_end_date
-    inner join {{ ref("int_score_dates") }} as score_dates on scores.score_date = score_dates.score_date
+    inner join {{ ref("int_score_dates") }} as score_dates
+        on scores.score_date = score_dates.score_date
     where
         score_dates.is_period_end
         and scores.score is not null
@@ -21,19 +22,23 @@ reference_scores as (
 ),
 
 steps as (
-    select distinct cast({{ dbt.datediff("cast('2000-01-01' as date)", "calendar_date", "day") }} as integer) as score_step
-    from ({{ days_between("cast('2000-01-01' as date)", "cast('2000-04-10' as date)") }}) as days
+    {% for step in range(101) %}
+    select {{ step }} as score_step
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 fitted as (
     select
         versions.scorecard_version,
         steps.score_step,
-        coalesce(
-            sum(case when reference_scores.score_step <= steps.score_step then reference_scores.score_count end)
-            / cast(sum(reference_scores.score_count) as {{ type_double() }}),
-            0
-        ) as percentile
+        sum(
+            case
+                when reference_scores.score_step <= steps.score_step
+                    then reference_scores.score_count
+                else 0
+            end
+        ) / cast(sum(reference_scores.score_count) as {{ type_double() }}) as percentile
     from versions
     cross join steps
     left join reference_scores on versions.scorecard_version = reference_scores.scorecard_version
@@ -55,7 +60,7 @@ percentiles as (
     select * from frozen
     union all
     select * from fitted
-    where scorecard_version not in (select scorecard_version from frozen)
+    where scorecard_version not in (select frozen.scorecard_version from frozen)
 ),
 
 with_next as (

@@ -8,10 +8,11 @@ weights as (
     select
         scorecard_version,
         market,
-        sum(weight) as total_weight
         {% for variable in engagement_variables() %}
-        , sum(case when variable_name = '{{ variable }}' then weight else 0 end) as {{ variable }}_weight
+        sum(case when variable_name = '{{ variable }}' then weight else 0 end)
+            as {{ variable }}_weight,
         {% endfor %}
+        sum(weight) as total_weight
     from scorecards
     group by scorecard_version, market
 )

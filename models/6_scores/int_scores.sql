@@ -23,17 +23,17 @@ weighted as (
         normalised.score_date,
         normalised.scorecard_version,
         markets.market,
-        weights.total_weight
         {% for dimension in dimensions() %}
-        , 0.0e0
-        {% for variable, its_dimension in variable_dimensions().items() if its_dimension == dimension %}
+        0.0e0
+        {% for variable in engagement_variables(dimension) %}
         + case when normalised.{{ variable }} is null then 0 else weights.{{ variable }}_weight end
-        {% endfor %} as {{ dimension }}_weight
-        , 0.0e0
-        {% for variable, its_dimension in variable_dimensions().items() if its_dimension == dimension %}
+        {% endfor %} as {{ dimension }}_weight,
+        0.0e0
+        {% for variable in engagement_variables(dimension) %}
         + coalesce(normalised.{{ variable }}, 0) * weights.{{ variable }}_weight
-        {% endfor %} as {{ dimension }}_value
+        {% endfor %} as {{ dimension }}_value,
         {% endfor %}
+        weights.total_weight
     from normalised
     inner join markets
         on normalised.customer_id = markets.customer_id

@@ -1,3 +1,4 @@
+-- Over 100 lines: everything that reads an amount stands in one place.
 with
 
 transactions as (
@@ -33,10 +34,12 @@ receipts as (
     select
         dated.customer_id,
         dated.counts_from,
-        cast({{ dbt.dateadd("day", var("window_days"), "dated.counts_from") }} as date) as counts_until,
+        cast({{ dbt.dateadd("day", var("window_days"), "dated.counts_from") }} as date)
+            as counts_until,
         case when dated.is_return then 0.0e0 else 1.0e0 end as orders,
         case when dated.is_return then 1.0e0 else 0.0e0 end as returns,
-        case when dated.is_return then -1 else 1 end * coalesce(amounts.amount * rates.rate, 0) as spend,
+        case when dated.is_return then -1 else 1 end * coalesce(amounts.amount * rates.rate, 0)
+            as spend,
         case when rates.rate is null then 1.0e0 else 0.0e0 end as unconverted
     from dated
     left join amounts on dated.transaction_id = amounts.transaction_id

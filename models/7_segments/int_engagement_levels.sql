@@ -2,7 +2,13 @@ with
 
 levels as (
     {% for relation in var("engagement_level_relations") %}
-    select * from {{ ref(relation) }}
+    select
+        scorecard_version,
+        engagement_level,
+        level_rank,
+        lower_bound,
+        margin
+    from {{ ref(relation) }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 )

@@ -16,10 +16,10 @@ sampled_scores as (
     select
         scores.scorecard_version,
         scores.customer_id,
-        scores.score_date,
         {% for dimension in dimensions() %}
-        scores.score_{{ dimension }}{{ "," if not loop.last }}
+        scores.score_{{ dimension }},
         {% endfor %}
+        scores.score_date
     from sample
     inner join scores
         on sample.scorecard_version = scores.scorecard_version

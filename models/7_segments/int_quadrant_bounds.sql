@@ -9,7 +9,8 @@ reference_rows as (
     inner join {{ ref("int_scorecard_versions") }} as versions
         on scores.scorecard_version = versions.scorecard_version
         and scores.score_date between versions.reference_start_date and versions.reference_end_date
-    inner join {{ ref("int_score_dates") }} as score_dates on scores.score_date = score_dates.score_date
+    inner join {{ ref("int_score_dates") }} as score_dates
+        on scores.score_date = score_dates.score_date
     inner join {{ ref("int_customer_value") }} as customer_value
         on scores.customer_id = customer_value.customer_id
         and scores.score_date = customer_value.score_date
@@ -43,7 +44,7 @@ bounds as (
     select * from frozen
     union all
     select * from fitted
-    where scorecard_version not in (select scorecard_version from frozen)
+    where scorecard_version not in (select frozen.scorecard_version from frozen)
 )
 
 select * from bounds

@@ -31,10 +31,12 @@ placed as (
         cast(segments.level_rank as integer) as level_rank,
         segments.persona,
         case
-            when scores.score > bounds.score_bound and customer_value.spend > bounds.spend_bound then 'core'
+            when scores.score is null then null
+            when scores.score > bounds.score_bound and customer_value.spend > bounds.spend_bound
+                then 'core'
             when scores.score > bounds.score_bound then 'opportunity'
-            when scores.score <= bounds.score_bound and customer_value.spend > bounds.spend_bound then 'risk'
-            when scores.score <= bounds.score_bound then 'peripheral'
+            when customer_value.spend > bounds.spend_bound then 'risk'
+            else 'peripheral'
         end as value_quadrant,
         score_dates.is_period_end,
         score_dates.is_latest

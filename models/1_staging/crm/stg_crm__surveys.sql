@@ -1,7 +1,11 @@
 with
 
 surveys as (
-    {{ current_rows("raw_crm", "surveys", key=["customer_id", "survey_type", "answered_at"], id="survey_id") }}
+    {{ current_rows(
+        "raw_crm", "surveys",
+        key=["customer_id", "survey_type", "answered_at"],
+        id="survey_id",
+    ) }}
 ),
 
 renamed as (

@@ -1,7 +1,11 @@
 with
 
 benefit_redemptions as (
-    {{ current_rows("raw_loyalty", "benefit_redemptions", key=["member_id", "benefit_id", "redeemed_at"], id="redemption_id") }}
+    {{ current_rows(
+        "raw_loyalty", "benefit_redemptions",
+        key=["member_id", "benefit_id", "redeemed_at"],
+        id="redemption_id",
+    ) }}
 ),
 
 renamed as (

@@ -1,7 +1,11 @@
 with
 
 store_visits as (
-    {{ current_rows("raw_loyalty", "store_visits", key=["member_id", "visit_type", "visited_at"], id="visit_id") }}
+    {{ current_rows(
+        "raw_loyalty", "store_visits",
+        key=["member_id", "visit_type", "visited_at"],
+        id="visit_id",
+    ) }}
 ),
 
 renamed as (

@@ -1,7 +1,10 @@
 with
 
 transaction_lines as (
-    {{ current_rows("raw_loyalty", "transaction_lines", key=["transaction_id", "coalesce(line_id, product_id)"]) }}
+    {{ current_rows(
+        "raw_loyalty", "transaction_lines",
+        key=["transaction_id", "coalesce(line_id, product_id)"],
+    ) }}
 ),
 
 renamed as (

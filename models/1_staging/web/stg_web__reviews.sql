@@ -1,7 +1,11 @@
 with
 
 reviews as (
-    {{ current_rows("raw_web", "reviews", key=["login_id", "review_type", "product_id", "reviewed_at"], id="review_id") }}
+    {{ current_rows(
+        "raw_web", "reviews",
+        key=["login_id", "review_type", "product_id", "reviewed_at"],
+        id="review_id",
+    ) }}
 ),
 
 renamed as (

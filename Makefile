@@ -1,0 +1,82 @@
+# Everything a person or CI runs. `make` alone lists the targets.
+PYTHON ?= python3
+TARGET ?= demo
+CUSTOMERS ?= 5000
+DATA ?= $(or $(ENGAGEMENT_REAL_DATA),../shared/data)/complete_journey
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DBT := $(BIN)/dbt --no-use-colors
+EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo-data build summary test lint unit example calibrate benchmark requirements clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+env: $(READY) profiles.yml ## Create the environment in .venv and the profile
+
+$(READY): requirements/dev.txt
+	@echo "Creating the environment in $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed; found $$($(PYTHON) --version). Set PYTHON=python3.12, say."; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+profiles.yml:
+	@cp profiles.example.yml $@
+
+demo-data: $(READY) ## Make the demo's raw data anew (CUSTOMERS=5000)
+	$(BIN)/python demo/generate.py --customers $(CUSTOMERS) --out data/demo --force
+
+data/demo/raw_crm: | $(READY)
+	$(BIN)/python demo/generate.py --customers $(CUSTOMERS) --out data/demo
+
+build: env $(if $(filter demo,$(TARGET)),data/demo/raw_crm) ## Build and check everything (TARGET=demo), then sum up
+	$(DBT) build --target $(TARGET)
+	@$(BIN)/python scripts/summary.py --target $(TARGET)
+
+summary: env ## Print the last build's summary again
+	@$(BIN)/python scripts/summary.py --target $(TARGET)
+
+test: lint build unit example ## Every check: lint, dbt build with its tests, pytest, the real-data example
+
+lint: env ## Style of SQL and Python
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint models macros tests analyses examples --processes 2
+
+unit: env ## The Python tests
+	$(BIN)/python -m pytest
+
+example: env ## The tutorial: real loyalty data into a database of its own (DATA=folder)
+	@if [ -d "$(DATA)" ]; then $(MAKE) --no-print-directory example-build; \
+	else echo "Skipped: no Complete Journey data in $(DATA). Say DATA=<folder>, see examples/complete_journey/README.md."; fi
+
+.PHONY: example-build
+example-build:
+	$(BIN)/python examples/complete_journey/land.py --data "$(DATA)" --out data/complete_journey
+	$(DBT) build $(EXAMPLE)
+	@$(BIN)/python scripts/summary.py --target example --target-path target/example
+	@$(DBT) --quiet compile $(EXAMPLE) --select score_against_future_purchases > /dev/null
+	@echo "How well the score of 2017-06-30 ranks who buys in the days after it (AUC, and the score's"
+	@echo "lead over each measure with its 95 % interval from a paired bootstrap):"
+	@$(BIN)/python scripts/query.py --target example \
+		target/example/compiled/engagement_scoring/analyses/score_against_future_purchases.sql
+
+calibrate: env ## Freeze what the build fitted into seeds/calibration.csv, for review
+	$(DBT) build --target $(TARGET) --vars "use_calibration: false"
+	@$(BIN)/python scripts/calibrate.py --target $(TARGET)
+
+benchmark: env ## The build beside one hand-written script (CUSTOMERS=100000)
+	$(BIN)/python benchmarks/run.py --customers $(or $(filter-out 5000,$(CUSTOMERS)),100000)
+
+requirements: ## Pin the requirements anew from pyproject.toml (needs uv)
+	uv export --no-emit-project --group dev --no-annotate --no-header -o requirements/dev.txt
+	rm -f uv.lock
+
+clean: ## Remove what builds leave, but not data or databases
+	rm -rf target logs .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,918 @@
+-- The whole way from the raw Parquet files to the score mart's variables, by hand, for DuckDB.
+-- floor.py runs it step by step (`-- step:` lines), fits, scores and writes. See README.md.
+--
+-- Read from outside: getvariable() of raw (folder), zone, window_days, half_life, and so on; the
+-- tables channel and bot_pattern (seeds).
+--
+-- Everything after identity works on integers: customer_no for a customer, a number for a score
+-- date. A big raw table is deduplicated in two steps: hash the keys, and only where a hash occurs
+-- twice look at the rows themselves; 98 % of the rows never meet a sort.
+
+-- step: accounts
+create temp table crm_customer as
+select
+    customer_id,
+    lower(trim(email)) as email,
+    market,
+    created_at,
+    coalesce(is_test, false) or coalesce(is_employee, false) as is_internal
+from (
+    select * from read_parquet(getvariable('raw') || '/raw_crm/customers.parquet')
+    where customer_id is not null
+    qualify row_number() over (partition by customer_id order by _loaded_at desc) = 1
+)
+where not coalesce(_is_deleted, false);
+
+create temp table merge as
+select
+    from_customer_id as account_id,
+    into_customer_id as next_id
+from (
+    select * from read_parquet(getvariable('raw') || '/raw_crm/customer_merges.parquet')
+    where from_customer_id is not null and into_customer_id is not null and merged_at is not null
+    qualify row_number() over (partition by from_customer_id order by _loaded_at desc) = 1
+)
+where not coalesce(_is_deleted, false) and from_customer_id != into_customer_id;
+
+-- Follow the merges to the account that is merged no further; of a circle, the least.
+create temp table account as
+with recursive walk as (
+    select account_id, next_id as reached_id, 1 as steps from merge
+    union all
+    select walk.account_id, merge.next_id, walk.steps + 1
+    from walk
+    inner join merge on merge.account_id = walk.reached_id
+    where walk.steps < getvariable('longest_merge_chain')
+),
+
+ends as (
+    select
+        account_id,
+        coalesce(
+            min(reached_id) filter (reached_id not in (select account_id from merge)),
+            min(reached_id)
+        ) as customer_id
+    from walk
+    group by account_id
+)
+
+select
+    account_id,
+    coalesce(ends.customer_id, account_id) as customer_id,
+    dense_rank() over (order by coalesce(ends.customer_id, account_id))::integer as customer_no
+from (select customer_id as account_id from crm_customer union select account_id from ends)
+left join ends using (account_id);
+
+-- step: cards
+-- What a person logs in with or writes on a form: an account number or an e-mail address. One that
+-- stands for two customers stands for nobody.
+create temp table identifier as
+select
+    login,
+    case when min(customer_no) = max(customer_no) then min(customer_no) end as customer_no,
+    not bool_or(is_account) as is_email
+from (
+    select lower(trim(account_id)) as login, customer_no, true as is_account from account
+    union all
+    select email, customer_no, false
+    from crm_customer
+    inner join account on crm_customer.customer_id = account.account_id
+    where email is not null
+)
+group by login;
+
+create temp table card as
+with member as (
+    select member_id, customer_id as account_id, lower(trim(email)) as email, joined_at
+    from (
+        select * from read_parquet(getvariable('raw') || '/raw_loyalty/members.parquet')
+        where member_id is not null and joined_at is not null
+        qualify row_number() over (partition by member_id order by _loaded_at desc) = 1
+    )
+    where not coalesce(_is_deleted, false)
+)
+
+select
+    member.member_id,
+    member.joined_at,
+    case
+        when member.account_id is not null then account.customer_no
+        when identifier.login is not null then identifier.customer_no
+        else (select max(customer_no) from account) + row_number() over ()
+    end::integer as customer_no,
+    member.account_id is null and identifier.login is null as is_card_only
+from member
+left join account using (account_id)
+left join identifier on identifier.login = member.email and identifier.is_email;
+
+-- step: people
+create temp table person as
+with crm as (
+    select
+        account.customer_no,
+        any_value(account.customer_id) as customer_id,
+        any_value(market) filter (account.account_id = account.customer_id) as market,
+        min(created_at) as created_at,
+        bool_or(is_internal) as is_internal
+    from crm_customer
+    inner join account on crm_customer.customer_id = account.account_id
+    group by account.customer_no
+),
+
+holder as (
+    select
+        customer_no,
+        any_value('card:' || member_id) filter (is_card_only) as customer_id,
+        min(joined_at) as joined_at
+    from card
+    where customer_no is not null
+    group by customer_no
+)
+
+select
+    customer_no,
+    coalesce(
+        crm.customer_id,
+        holder.customer_id,
+        (select any_value(customer_id) from account where account.customer_no = holder.customer_no)
+    ) as customer_id,
+    crm.market,
+    coalesce(crm.is_internal, false) as is_internal,
+    least(crm.created_at, holder.joined_at) as registered_at,
+    holder.joined_at
+from crm
+full outer join holder using (customer_no);
+
+-- step: events
+create temp table bot_agent as
+select distinct user_agent
+from (select distinct user_agent from read_parquet(getvariable('raw') || '/raw_web/events/*.parquet'))
+inner join bot_pattern on lower(user_agent) like '%' || user_agent_part || '%';
+
+create temp table web_double as
+select if(event_id is null, hash(anonymous_id, event_at, event_name), hash(event_id)) as key_hash
+from read_parquet(getvariable('raw') || '/raw_web/events/*.parquet')
+where anonymous_id is not null and event_at is not null and event_name is not null
+group by key_hash
+having count(*) > 1;
+
+create temp table web_repeated as
+select
+    anonymous_id, session_id, login_id, event_at, engaged_seconds, user_agent, _is_deleted
+from (
+    select * from read_parquet(getvariable('raw') || '/raw_web/events/*.parquet')
+    where
+        anonymous_id is not null and event_at is not null and event_name is not null
+        and if(event_id is null, hash(anonymous_id, event_at, event_name), hash(event_id))
+        in (from web_double)
+)
+qualify row_number() over (
+    partition by event_id, if(event_id is null, row(anonymous_id, event_at, event_name), null)
+    order by _loaded_at desc
+) = 1;
+
+create temp table app_double as
+select if(event_id is null, hash(device_id, event_at, event_name), hash(event_id)) as key_hash
+from read_parquet(getvariable('raw') || '/raw_app/events/*.parquet')
+where device_id is not null and event_at is not null and event_name is not null
+group by key_hash
+having count(*) > 1;
+
+create temp table app_repeated as
+select
+    device_id, session_id, login_id, event_at, duration_seconds, _is_deleted
+from (
+    select * from read_parquet(getvariable('raw') || '/raw_app/events/*.parquet')
+    where
+        device_id is not null and event_at is not null and event_name is not null
+        and if(event_id is null, hash(device_id, event_at, event_name), hash(event_id))
+        in (from app_double)
+)
+qualify row_number() over (
+    partition by event_id, if(event_id is null, row(device_id, event_at, event_name), null)
+    order by _loaded_at desc
+) = 1;
+
+create temp table event as
+select
+    'web'::channel as channel,
+    anonymous_id as visitor_id,
+    session_id,
+    login_id,
+    event_at,
+    engaged_seconds,
+    coalesce(user_agent in (from bot_agent), false) as is_bot
+from (
+    select anonymous_id, session_id, login_id, event_at, engaged_seconds, user_agent, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_web/events/*.parquet')
+    where
+        anonymous_id is not null and event_at is not null and event_name is not null
+        and if(event_id is null, hash(anonymous_id, event_at, event_name), hash(event_id))
+        not in (from web_double)
+    union all
+    from web_repeated
+)
+where not coalesce(_is_deleted, false)
+union all
+select 'app'::channel, device_id, session_id, login_id, event_at, duration_seconds, false
+from (
+    select device_id, session_id, login_id, event_at, duration_seconds, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_app/events/*.parquet')
+    where
+        device_id is not null and event_at is not null and event_name is not null
+        and if(event_id is null, hash(device_id, event_at, event_name), hash(event_id))
+        not in (from app_double)
+    union all
+    from app_repeated
+)
+where not coalesce(_is_deleted, false);
+
+-- step: visits
+-- A visit is a session of the tracker or, without one, events at most session_gap apart. Attention
+-- that was not measured is the time until the next unmeasured event, capped.
+create temp table guessed_event as
+with gap as (
+    select
+        *,
+        date_diff('second', lag(event_at) over visitor, event_at) as gap_before,
+        date_diff('second', event_at, lead(event_at) over visitor) as gap_after
+    from event
+    where session_id is null or engaged_seconds is null
+    window visitor as (partition by channel, visitor_id, session_id order by event_at)
+)
+
+select
+    * exclude (gap_before, gap_after) replace (
+        coalesce(session_id, 'visit ' || sum(
+            case when gap_before <= getvariable('session_gap_seconds') then 0 else 1 end
+        ) over (
+            partition by channel, visitor_id, session_id
+            order by event_at rows unbounded preceding
+        )) as session_id,
+        case
+            when engaged_seconds is not null then engaged_seconds
+            when gap_after <= getvariable('session_gap_seconds')
+                then least(gap_after, getvariable('event_gap_cap_seconds'))
+            else 0
+        end as engaged_seconds
+    )
+from gap;
+
+create temp view whole_event as
+select * from event
+where session_id is not null and engaged_seconds is not null
+union all
+select * from guessed_event;
+
+create temp table session as
+select
+    channel,
+    visitor_id,
+    session_id,
+    min(login_id) as login_id,
+    max(login_id) as last_login_id,
+    min(event_at) as started_at,
+    count(*) as event_count,
+    sum(engaged_seconds) as engaged_seconds,
+    bool_or(is_bot) as is_bot
+from whole_event
+group by channel, visitor_id, session_id;
+
+-- A session with two logins is split; what lies between them is nobody's.
+create temp table split_session as
+select
+    channel,
+    visitor_id,
+    login_id,
+    min(event_at) as started_at,
+    sum(engaged_seconds) as engaged_seconds
+from whole_event
+semi join (select * from session where login_id != last_login_id)
+    using (channel, visitor_id, session_id)
+where login_id is not null
+group by channel, visitor_id, session_id, login_id;
+
+create temp table bot as
+select channel, visitor_id from session where is_bot
+union
+select channel, visitor_id
+from session
+semi join (
+    select channel, visitor_id from session
+    group by channel, visitor_id
+    having sum(event_count) > getvariable('bot_events_per_day')
+) using (channel, visitor_id)
+group by
+    channel, visitor_id, cast(started_at at time zone 'UTC' at time zone getvariable('zone') as date)
+having sum(event_count) > getvariable('bot_events_per_day');
+
+create temp table known_use as
+select channel, visitor_id, customer_no, min(known_at) as known_at
+from (
+    select channel, visitor_id, identifier.customer_no, known_at
+    from (
+        select channel, visitor_id, login_id, min(started_at) as known_at
+        from (
+            select channel, visitor_id, login_id, started_at from session
+            where login_id = last_login_id
+            union all
+            select channel, visitor_id, login_id, started_at from split_session
+        )
+        group by channel, visitor_id, login_id
+    )
+    inner join identifier on lower(trim(login_id)) = identifier.login
+    where identifier.customer_no is not null
+    union all
+    select 'app', device_id, account.customer_no, installed_at
+    from (
+        select device_id, customer_id as account_id, installed_at, _is_deleted
+        from read_parquet(getvariable('raw') || '/raw_app/devices.parquet')
+        where device_id is not null and customer_id is not null and installed_at is not null
+        qualify row_number() over (partition by device_id, customer_id order by _loaded_at desc) = 1
+    )
+    inner join account using (account_id)
+    where not coalesce(_is_deleted, false)
+)
+group by channel, visitor_id, customer_no;
+
+create temp table visit as
+with whole as (
+    select channel, visitor_id, login_id, started_at, engaged_seconds from session
+    where login_id is not distinct from last_login_id
+    union all
+    from split_session
+),
+
+sole_owner as (
+    select channel, visitor_id, any_value(customer_no) as customer_no from known_use
+    group by channel, visitor_id
+    having count(*) = 1
+)
+
+select
+    channel,
+    case when login_id is not null then identifier.customer_no else sole_owner.customer_no end
+        as customer_no,
+    started_at,
+    round(round(engaged_seconds, 6)) as engaged_seconds
+from whole
+left join identifier on lower(trim(login_id)) = identifier.login
+left join sole_owner using (channel, visitor_id)
+anti join bot using (channel, visitor_id)
+where case when login_id is not null then identifier.customer_no else sole_owner.customer_no end
+    is not null;
+
+drop table event;
+drop table guessed_event;
+
+-- step: campaigns
+create temp table contact_double as
+select if(
+    contact_id is null, hash(customer_id, campaign_id, channel, sent_at), hash(contact_id)
+) as key_hash
+from read_parquet(getvariable('raw') || '/raw_crm/campaign_contacts/*.parquet')
+where customer_id is not null and channel is not null and sent_at is not null
+group by key_hash
+having count(*) > 1;
+
+create temp table contact as
+with landed as not materialized (
+    select
+        *,
+        if(
+            contact_id is null, hash(customer_id, campaign_id, channel, sent_at), hash(contact_id)
+        ) in (from contact_double) as is_double
+    from read_parquet(getvariable('raw') || '/raw_crm/campaign_contacts/*.parquet')
+    where customer_id is not null and channel is not null and sent_at is not null
+)
+
+select contact_id, campaign_id, customer_id, lower(channel) as channel, sent_at
+from landed
+where not is_double and not coalesce(_is_deleted, false)
+union all
+select contact_id, campaign_id, customer_id, lower(channel) as channel, sent_at
+from (
+    select * from landed
+    where is_double
+    qualify row_number() over (
+        partition by
+            contact_id, if(contact_id is null, row(customer_id, campaign_id, channel, sent_at), null)
+        order by _loaded_at desc
+    ) = 1
+)
+where not coalesce(_is_deleted, false);
+
+create temp table response_double as
+select if(
+    response_id is null,
+    hash(contact_id, campaign_id, customer_id, response_type, responded_at),
+    hash(response_id)
+) as key_hash
+from read_parquet(getvariable('raw') || '/raw_crm/contact_responses/*.parquet')
+where response_type is not null and responded_at is not null
+group by key_hash
+having count(*) > 1;
+
+create temp table response as
+with landed as not materialized (
+    select
+        *,
+        if(
+            response_id is null,
+            hash(contact_id, campaign_id, customer_id, response_type, responded_at),
+            hash(response_id)
+        ) in (from response_double) as is_double
+    from read_parquet(getvariable('raw') || '/raw_crm/contact_responses/*.parquet')
+    where response_type is not null and responded_at is not null
+)
+
+select
+    contact_id, campaign_id, customer_id, responded_at,
+    lower(response_type) as response_type, lower(coalesce(is_machine, 'unknown')) as machine
+from landed
+where not is_double and not coalesce(_is_deleted, false)
+union all
+select
+    contact_id, campaign_id, customer_id, responded_at,
+    lower(response_type) as response_type, lower(coalesce(is_machine, 'unknown')) as machine
+from (
+    select * from landed
+    where is_double
+    qualify row_number() over (
+        partition by
+            response_id,
+            if(
+                response_id is null,
+                row(contact_id, campaign_id, customer_id, response_type, responded_at),
+                null
+            )
+        order by _loaded_at desc
+    ) = 1
+)
+where not coalesce(_is_deleted, false);
+
+-- Answers of people; without a contact's number, to the nearest earlier send of the campaign.
+create temp table answer as
+with orphan as (
+    select row_number() over () as orphan_no, * from response
+    where contact_id is null
+),
+
+found as (
+    select orphan.*, contact.channel, contact.sent_at, contact.customer_id as account_id
+    from orphan
+    inner join contact
+        on contact.customer_id = orphan.customer_id
+        and contact.campaign_id = orphan.campaign_id
+        and contact.sent_at <= orphan.responded_at
+    qualify row_number() over (
+        partition by orphan_no order by contact.sent_at desc, contact.contact_id
+    ) = 1
+),
+
+linked as (
+    select responded_at, response_type, machine, channel, sent_at, account_id from found
+    union all
+    select responded_at, response_type, machine, channel, sent_at, contact.customer_id
+    from response
+    inner join contact using (contact_id)
+)
+
+select
+    account.customer_no,
+    case
+        when response_type = 'unsubscribed' then 'unsubscribed'
+        when channel = 'email' and response_type = 'bounced' then 'email_bounced'
+        when channel = 'email' and response_type = 'opened' then 'email_opened'
+        when channel = 'email' and response_type in ('clicked', 'replied') then 'email_clicked'
+        when channel = 'push' and response_type in ('opened', 'clicked', 'replied') then 'push_opened'
+        when channel = 'sms' and response_type in ('clicked', 'replied') then 'sms_answered'
+        when channel = 'postal' and response_type in ('clicked', 'replied') then 'postal_replied'
+        else 'other'
+    end::activity as activity,
+    channel::channel as channel,
+    responded_at
+from linked
+inner join account on account.account_id = linked.account_id
+where
+    machine != 'yes'
+    and not (
+        machine = 'unknown'
+        and response_type in ('opened', 'clicked')
+        and date_diff('second', sent_at, responded_at) <= getvariable('machine_response_seconds')
+    );
+
+-- step: consents
+-- Score dates are numbered from the first period end since 2000; the open as-of row is the last.
+-- A day counts at the first score date from it on (from_no) until the one at which it has left the
+-- window (until_no). One row per day in UTC: a local day begins in it, at next_day_at.
+create temp table score_date as
+with newest as (
+    select max(_loaded_at) as loaded_at
+    from read_parquet(getvariable('raw') || '/raw_crm/**/*.parquet', union_by_name = true)
+    union all
+    select max(_loaded_at)
+    from read_parquet(getvariable('raw') || '/raw_web/**/*.parquet', union_by_name = true)
+    union all
+    select max(_loaded_at)
+    from read_parquet(getvariable('raw') || '/raw_app/**/*.parquet', union_by_name = true)
+    union all
+    select max(_loaded_at)
+    from read_parquet(getvariable('raw') || '/raw_loyalty/**/*.parquet', union_by_name = true)
+),
+
+as_of as (
+    select min((loaded_at at time zone 'UTC' at time zone getvariable('zone'))::date - 1) as day
+    from newest
+)
+
+select
+    row_number() over (order by day)::usmallint as score_no,
+    day as score_date,
+    day = last_day(day) as is_period_end
+from (select unnest(generate_series('2000-01-01'::date, as_of.day, interval 1 day))::date as day from as_of)
+where day = last_day(day) or day = (select day from as_of);
+
+create temp table day_number as
+select day, min(score_no) as score_no
+from (
+    select unnest(generate_series('2000-01-01'::date, max(score_date), interval 1 day))::date as day
+    from score_date
+)
+inner join score_date on score_date >= day
+group by day;
+
+create temp table clock as
+with utc_day as (
+    select
+        day as utc_date,
+        (day::timestamp at time zone 'UTC' at time zone getvariable('zone'))::date as day
+    from day_number
+)
+
+select
+    utc_date,
+    utc_day.day,
+    (utc_day.day + 1)::timestamp at time zone getvariable('zone') at time zone 'UTC' as next_day_at,
+    here.score_no as from_no,
+    next.score_no as next_from_no,
+    coalesce(gone.score_no, (select max(score_no) + 1 from score_date))::usmallint as until_no,
+    coalesce(next_gone.score_no, (select max(score_no) + 1 from score_date))::usmallint as next_until_no
+from utc_day
+left join day_number as here on here.day = utc_day.day
+left join day_number as next on next.day = utc_day.day + 1
+left join day_number as gone on gone.day = utc_day.day + getvariable('window_days')
+left join day_number as next_gone on next_gone.day = utc_day.day + 1 + getvariable('window_days');
+
+-- What was agreed and withdrawn, each until the next change.
+create temp table consent as
+with change as (
+    select
+        account.customer_no,
+        lower(channel) as channel,
+        lower(status) = 'granted' as is_granted,
+        false as is_unsubscribe,
+        changed_at
+    from (
+        select customer_id as account_id, channel, status, changed_at, _is_deleted
+        from read_parquet(getvariable('raw') || '/raw_crm/consents.parquet')
+        where
+            customer_id is not null and channel is not null
+            and status is not null and changed_at is not null
+        qualify row_number() over (
+            partition by customer_id, channel, changed_at order by _loaded_at desc
+        ) = 1
+    )
+    inner join account using (account_id)
+    where not coalesce(_is_deleted, false)
+    union all
+    select customer_no, channel::varchar, false, true, responded_at from answer
+    where activity = 'unsubscribed'
+),
+
+dated as (
+    select
+        *,
+        (changed_at at time zone 'UTC' at time zone getvariable('zone'))::date as from_day,
+        lead(from_day) over later as until_day,
+        bool_or(is_granted or is_unsubscribe) over later as had_agreed
+    from change
+    window later as (partition by customer_no, channel order by changed_at, is_granted)
+)
+
+select
+    customer_no,
+    try_cast(channel as channel) as channel,
+    is_granted,
+    not is_granted and had_agreed as is_left,
+    from_day,
+    until_day
+from dated;
+
+-- Stretches between withdrawals: nothing before countable_from counts, nothing counts past until_day.
+create temp table consent_stretch as
+with withdrawal as (
+    select customer_no, channel, from_day, max(coalesce(until_day, '9999-12-31'::date)) as countable_from
+    from consent
+    where not is_granted
+    group by customer_no, channel, from_day
+),
+
+stretch as (
+    select
+        *,
+        lead(from_day, 1, '9999-12-31'::date) over (
+            partition by customer_no, channel order by from_day
+        ) as until_day
+    from withdrawal
+    union all
+    select customer_no, channel, '0001-01-01'::date, '0001-01-01'::date, min(from_day) from withdrawal
+    group by customer_no, channel
+)
+
+select stretch.*, day_number.score_no as cut_no
+from stretch
+left join day_number on day_number.day = stretch.until_day;
+
+-- step: activities
+create temp table transaction as
+select *
+from (
+    select
+        transaction_id, transacted_at, lower(sales_channel) = 'online' as is_online,
+        member_id, customer_id, is_return, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_loyalty/transactions/*.parquet')
+    where transaction_id is not null and transacted_at is not null and sales_channel is not null
+    qualify row_number() over (partition by transaction_id order by _loaded_at desc) = 1
+)
+where not coalesce(_is_deleted, false) and not coalesce(is_return, false);
+
+create temp table purchase as
+select
+    transaction_id,
+    coalesce(account.customer_no, card.customer_no) as customer_no,
+    transacted_at,
+    is_online
+from transaction
+left join account on account.account_id = transaction.customer_id
+left join card using (member_id)
+where coalesce(account.customer_no, card.customer_no) is not null;
+
+create temp table line_double as
+select hash(transaction_id, coalesce(line_id, product_id)) as key_hash
+from read_parquet(getvariable('raw') || '/raw_loyalty/transaction_lines/*.parquet')
+where transaction_id is not null and product_id is not null
+group by key_hash
+having count(*) > 1;
+
+create temp table category_bought as
+with landed as not materialized (
+    select
+        transaction_id, line_id, product_id, _loaded_at, _is_deleted,
+        hash(transaction_id, coalesce(line_id, product_id)) in (from line_double) as is_double
+    from read_parquet(getvariable('raw') || '/raw_loyalty/transaction_lines/*.parquet')
+    where transaction_id is not null and product_id is not null
+),
+
+line as (
+    select transaction_id, product_id from landed
+    where not is_double and not coalesce(_is_deleted, false)
+    union all
+    select transaction_id, product_id
+    from (
+        select * from landed
+        where is_double
+        qualify row_number() over (
+            partition by transaction_id, coalesce(line_id, product_id) order by _loaded_at desc
+        ) = 1
+    )
+    where not coalesce(_is_deleted, false)
+),
+
+product as (
+    select product_id, category
+    from (
+        select * from read_parquet(getvariable('raw') || '/raw_loyalty/products.parquet')
+        where product_id is not null and category is not null
+        qualify row_number() over (partition by product_id order by _loaded_at desc) = 1
+    )
+    where not coalesce(_is_deleted, false)
+)
+
+select distinct customer_no, transacted_at, is_online, category
+from line
+inner join product using (product_id)
+inner join purchase using (transaction_id);
+
+create temp table card_activity as
+select customer_no, 'benefit_redeemed'::activity as activity, 'loyalty'::channel as channel, happened_at, seconds
+from (
+    select member_id, redeemed_at as happened_at, null::double as seconds, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_loyalty/benefit_redemptions.parquet')
+    where member_id is not null and benefit_id is not null and redeemed_at is not null
+    qualify row_number() over (
+        partition by
+            redemption_id, if(redemption_id is null, row(member_id, benefit_id, redeemed_at), null)
+        order by _loaded_at desc
+    ) = 1
+)
+inner join card using (member_id)
+where not coalesce(_is_deleted, false)
+union all
+select customer_no, 'promotion_joined', 'loyalty', participated_at, null
+from (
+    select member_id, participated_at, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_loyalty/promotion_participations.parquet')
+    where member_id is not null and promotion_id is not null and participated_at is not null
+    qualify row_number() over (
+        partition by
+            participation_id,
+            if(participation_id is null, row(member_id, promotion_id, participated_at), null)
+        order by _loaded_at desc
+    ) = 1
+)
+inner join card using (member_id)
+where not coalesce(_is_deleted, false)
+union all
+select customer_no, 'referral_made', 'loyalty', referred_at, null
+from (
+    select referrer_member_id as member_id, referred_at, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_loyalty/referrals.parquet')
+    where referrer_member_id is not null and referred_at is not null
+    qualify row_number() over (
+        partition by
+            referral_id,
+            if(
+                referral_id is null,
+                row(referrer_member_id, referred_customer_id, referred_at), null
+            )
+        order by _loaded_at desc
+    ) = 1
+)
+inner join card using (member_id)
+where not coalesce(_is_deleted, false)
+union all
+select
+    customer_no,
+    if(lower(entry_type) = 'earn', 'points_earned', 'points_burned')::activity,
+    'loyalty',
+    booked_at,
+    null
+from (
+    select member_id, entry_type, booked_at, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_loyalty/points_ledger/*.parquet')
+    where member_id is not null and entry_type is not null and booked_at is not null
+    qualify row_number() over (
+        partition by entry_id, if(entry_id is null, row(member_id, entry_type, booked_at), null)
+        order by _loaded_at desc
+    ) = 1
+)
+inner join card using (member_id)
+where lower(entry_type) in ('earn', 'burn') and not coalesce(_is_deleted, false)
+union all
+select
+    customer_no,
+    if(lower(visit_type) = 'visit', 'store_visited', 'event_attended')::activity,
+    'store',
+    visited_at,
+    round(duration_seconds)
+from (
+    select member_id, visit_type, visited_at, duration_seconds, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_loyalty/store_visits.parquet')
+    where member_id is not null and visit_type is not null and visited_at is not null
+    qualify row_number() over (
+        partition by visit_id, if(visit_id is null, row(member_id, visit_type, visited_at), null)
+        order by _loaded_at desc
+    ) = 1
+)
+inner join card using (member_id)
+where not coalesce(_is_deleted, false);
+
+create temp table voice as
+select customer_no, 'survey_answered'::activity as activity, 'survey'::channel as channel, answered_at as happened_at, null as label
+from (
+    select customer_id as account_id, answered_at, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_crm/surveys.parquet')
+    where customer_id is not null and survey_type is not null and answered_at is not null
+    qualify row_number() over (
+        partition by survey_id, if(survey_id is null, row(customer_id, survey_type, answered_at), null)
+        order by _loaded_at desc
+    ) = 1
+)
+inner join account using (account_id)
+where not coalesce(_is_deleted, false)
+union all
+select customer_no, 'service_contacted', 'contact_centre', opened_at, null
+from (
+    select customer_id as account_id, opened_at, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_crm/service_tickets.parquet')
+    where ticket_id is not null and customer_id is not null and opened_at is not null
+    qualify row_number() over (partition by ticket_id order by _loaded_at desc) = 1
+)
+inner join account using (account_id)
+where not coalesce(_is_deleted, false)
+union all
+select
+    customer_no,
+    if(value is not null, 'preference_given', 'preference_withdrawn')::activity,
+    'survey',
+    changed_at,
+    attribute
+from (
+    select customer_id as account_id, attribute, value, changed_at, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_crm/preferences.parquet')
+    where customer_id is not null and attribute is not null and changed_at is not null
+    qualify row_number() over (
+        partition by customer_id, attribute, changed_at order by _loaded_at desc
+    ) = 1
+)
+inner join account using (account_id)
+where not coalesce(_is_deleted, false)
+union all
+select customer_no, 'review_written', 'web', reviewed_at, null
+from (
+    select lower(trim(login_id)) as login, reviewed_at, _is_deleted
+    from read_parquet(getvariable('raw') || '/raw_web/reviews.parquet')
+    where login_id is not null and reviewed_at is not null
+    qualify row_number() over (
+        partition by
+            review_id,
+            if(review_id is null, row(login_id, review_type, product_id, reviewed_at), null)
+        order by _loaded_at desc
+    ) = 1
+)
+inner join identifier using (login)
+where not coalesce(_is_deleted, false);
+
+-- Everything that counts for somebody, with the score dates that it counts at.
+create temp table activity as
+with stacked as (
+    select
+        account.customer_no,
+        case channel
+            when 'email' then 'email_sent'
+            when 'postal' then 'postal_sent'
+            when 'sms' then 'sms_sent'
+            when 'push' then 'push_sent'
+            else 'other'
+        end::activity as activity,
+        try_cast(channel as channel) as channel,
+        sent_at as happened_at,
+        null::double as seconds,
+        null as label
+    from contact
+    inner join account on account.account_id = contact.customer_id
+    union all
+    select customer_no, activity, channel, responded_at, null, null from answer
+    union all
+    select
+        customer_no, if(channel = 'web', 'web_visited', 'app_visited')::activity, channel,
+        started_at, engaged_seconds, null
+    from visit
+    union all
+    select
+        customer_no, if(is_online, 'online_ordered', 'store_purchased')::activity,
+        if(is_online, 'web', 'store')::channel, transacted_at, null, null
+    from purchase
+    union all
+    select
+        customer_no, 'category_bought', if(is_online, 'web', 'store')::channel,
+        transacted_at, null, category
+    from category_bought
+    union all
+    select customer_no, activity, channel, happened_at, seconds, null from card_activity
+    union all
+    select customer_no, activity, channel, happened_at, null, label from voice
+),
+
+dated as (
+    select
+        stacked.*,
+        happened_at >= next_day_at as is_next_day,
+        if(is_next_day, day + 1, day) as day,
+        if(is_next_day, next_from_no, from_no) as from_no,
+        if(is_next_day, next_until_no, until_no) as until_no
+    from stacked
+    inner join clock on clock.utc_date = happened_at::date
+    where customer_no is not null
+)
+
+select
+    dated.customer_no,
+    activity,
+    dated.channel,
+    happened_at,
+    dated.day,
+    from_no,
+    least(dated.until_no, cut_no) as until_no,
+    seconds,
+    label
+from dated
+left join consent_stretch
+    on consent_stretch.customer_no = dated.customer_no
+    and consent_stretch.channel = dated.channel
+    and dated.day >= consent_stretch.from_day
+    and dated.day < consent_stretch.until_day
+anti join (select * from person where is_internal) as internal
+    on internal.customer_no = dated.customer_no
+where dated.day >= coalesce(countable_from, '0001-01-01'::date);

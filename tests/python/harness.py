@@ -1,0 +1,215 @@
+"""Runs the project as its users do: dbt in a process of its own, on files of its own."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+DBT = Path(sys.executable).parent / "dbt"
+SALT = "a salt that only these tests know: 7d1f4c"
+SCORE_KEY = ["customer_id", "score_date", "scorecard_version"]
+TAIL = 6_000  # characters of output that a failure shows
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The process environment without what would change a run from outside."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("DBT_") and name != "ENGAGEMENT_SALT"
+    }
+    return kept | {"NO_COLOR": "1", "OMP_NUM_THREADS": "1"} | more
+
+
+@dataclass(frozen=True)
+class Project:
+    """One build: a folder with its profile, database, target and logs, on one raw folder."""
+
+    folder: Path
+    raw: Path | str  # "": the tables that an EL tool landed in the database
+    source: Path = ROOT
+    variables: dict = field(default_factory=dict)
+    salt: str | None = SALT
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "scoring.duckdb"
+
+    @property
+    def target(self) -> Path:
+        return self.folder / "target"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @cached_property
+    def manifest(self) -> dict:
+        return json.loads((self.target / "manifest.json").read_text())
+
+    def attempt(self, *command: str, target: str = "demo") -> subprocess.CompletedProcess:
+        """Run dbt, whatever comes of it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        profiles = (ROOT / "profiles.example.yml").read_text()
+        profiles = re.sub(r"(?m)^(\s+path:).*$", rf"\1 {self.database}", profiles)
+        (self.folder / "profiles.yml").write_text(profiles)
+        variables = {"raw_path": str(self.raw), **self.variables}
+        return subprocess.run(
+            [
+                str(DBT), *command, "--no-use-colors", "--target", target,
+                "--profiles-dir", str(self.folder), "--target-path", str(self.target),
+                "--log-path", str(self.logs), "--vars", json.dumps(variables),
+            ],
+            cwd=self.source, capture_output=True, text=True,
+            env=environment(**({"ENGAGEMENT_SALT": self.salt} if self.salt else {})),
+        )  # fmt: skip
+
+    def dbt(self, *command: str) -> "Project":
+        """Run dbt; where it fails, fail with the end of what it said."""
+        done = self.attempt(*command)
+        if done.returncode != 0:
+            said = (done.stdout + done.stderr)[-TAIL:]
+            raise AssertionError(f"dbt {' '.join(command)} failed in {self.folder}:\n{said}")
+        return self
+
+    def build(self, *selection: str) -> "Project":
+        """Seeds and models, without the tests."""
+        skipped = [f"--exclude-resource-type={kind}" for kind in ("test", "unit_test")]
+        return self.dbt("build", *skipped, *selection)
+
+    def ask(self, sql: str) -> list[tuple]:
+        """The rows of a query on the database."""
+        with self.connect() as connection:
+            return connection.execute(sql).fetchall()
+
+    def columns(self, sql: str) -> dict[str, np.ndarray]:
+        """The columns of a query; nulls in numbers are nan, in others None."""
+        with self.connect() as connection:
+            found = connection.execute(sql).fetchnumpy()
+        return {name: _plain(values) for name, values in found.items()}
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A reading connection; views over staging need the salt's function."""
+        connection = duckdb.connect(str(self.database), read_only=True)
+        salt = self.salt or "public-salt-of-the-demo"
+        connection.create_function("engagement_salt", lambda: salt, [], "VARCHAR")
+        return connection
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    if values.dtype.kind in "fiub":
+        return values.astype(float).filled(np.nan)
+    return np.where(values.mask, None, values.data.astype(object))
+
+
+def generate(folder: Path, customers: int, seed: int = 7) -> Path:
+    """The demo's raw data."""
+    done = subprocess.run(
+        [
+            sys.executable, str(ROOT / "demo" / "generate.py"), "--out", str(folder), "--quiet",
+            "--customers", str(customers), "--seed", str(seed),
+        ],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def at_once(jobs: Iterable[Callable]) -> list:
+    """The results of the jobs, two at a time: a small build keeps one core busy."""
+    with ThreadPoolExecutor(2) as pool:
+        return [future.result() for future in [pool.submit(job) for job in jobs]]
+
+
+def contract() -> dict[str, dict[str, dict]]:
+    """`source.table` -> column -> its declaration in the source YAML."""
+    files = sorted(ROOT.glob("models/1_staging/*/_*__sources.yml"))
+    sources = [source for file in files for source in yaml.safe_load(file.read_text())["sources"]]
+    return {
+        f"{source['name']}.{table['name']}": {c["name"]: c for c in table["columns"]}
+        for source in sources
+        for table in source["tables"]
+    }
+
+
+def files(raw: Path, table: str) -> list[Path]:
+    """The Parquet files of `source.table`."""
+    base = raw / table.replace(".", "/")
+    return sorted(base.glob("*.parquet")) or [base.with_suffix(".parquet")]
+
+
+def copy_raw(raw: Path, to: Path, changes: dict[str, str]) -> Path:
+    """A copy of the raw data: changes holds `source.table` -> SQL over a view named rows."""
+    shutil.copytree(raw, to, ignore=shutil.ignore_patterns("truth"))
+    for table, sql in changes.items():
+        for file in files(to, table):
+            new = file.with_suffix(".new")
+            connection = duckdb.connect()
+            connection.execute(f"create view rows as select * from read_parquet('{file}')")
+            connection.execute(f"copy ({sql}) to '{new}' (format parquet)")
+            connection.close()
+            new.replace(file)
+    return to
+
+
+def seed(name: str, source: Path = ROOT) -> list[dict[str, str]]:
+    with (source / "seeds" / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def variable_dimensions() -> dict[str, str]:
+    """Engagement variable -> dimension, from the variables model's YAML."""
+    path = ROOT / "models" / "4_variables" / "int_engagement_variables.yml"
+    columns = yaml.safe_load(path.read_text())["models"][0]["columns"]
+    return {
+        column["name"]: column["config"]["meta"]["dimension"]
+        for column in columns
+        if column.get("config", {}).get("meta", {}).get("dimension")
+    }
+
+
+def same_rows(one: Project, other: Project, sql: str, key: int, tolerance: float = 1e-9) -> int:
+    """Assert that a query gives the same rows in both; returns how many. Key: leading columns."""
+    found, expected = (
+        {row[:key]: row[key:] for row in project.ask(sql)} for project in (one, other)
+    )
+    missing, extra = expected.keys() - found.keys(), found.keys() - expected.keys()
+    assert not missing, f"{len(missing)} rows are missing, e.g. {sorted(missing)[:3]}"
+    assert not extra, f"{len(extra)} rows too many, e.g. {sorted(extra)[:3]}"
+    differing = [
+        (row, found[row], expected[row])
+        for row in sorted(expected)
+        if not all(map(_same, found[row], expected[row], [tolerance] * len(expected[row])))
+    ]
+    assert not differing, f"{len(differing)} of {len(expected)} rows differ, e.g. {differing[:3]}"
+    return len(expected)
+
+
+def _same(one, other, tolerance: float) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= tolerance
+    return one == other
+
+
+SCORES = """
+    select customer_id, score_date, scorecard_version, score, score_recency, score_frequency,
+        score_depth, score_diversity, score_participation, score_advocacy, coverage, percentile,
+        engagement_level, persona
+    from engagement_marts.fct_engagement_scores
+    join engagement_marts.fct_customer_segments using (customer_id, score_date, scorecard_version)
+"""

@@ -1,0 +1,166 @@
+"""No personal data past staging, and the salt stands nowhere."""
+
+import copy
+import hashlib
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+from harness import ROOT, SALT, Project, contract, files
+
+SUFFIXES = (
+    "e_?mail|mail|e_?mail_address|phone|phone_number|mobile|first_name|last_name|full_name|surname"
+    "|address|street|birth_date|date_of_birth|postal_code|zip_code|login_id"
+)
+PERSONAL = f"{SUFFIXES}|name|(customer|contact|person|user|member|account)_name"
+NAMES_OF_THINGS = {"int_calibration.name"}  # names, but of no person
+EMAIL = r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}"
+PHONE = r"\+\d[\d ().-]{6,}\d"
+PAST_STAGING = ("identity", "activities", "variables", "normalised", "scores", "segments", "marts")
+
+
+def personal_columns(manifest: dict) -> list[str]:
+    """Columns past staging that are named like personal data; hashes are for identity alone."""
+    found = []
+    for node in manifest["nodes"].values():
+        layer = re.match(r"(\d)_", node["path"])
+        if node["resource_type"] != "model" or not layer:
+            continue
+        for column in node["columns"]:
+            hashed = column.endswith("_hash") and int(layer[1]) > 2
+            named = int(layer[1]) > 1 and re.fullmatch(rf"{PERSONAL}|.*_({SUFFIXES})", column)
+            if (hashed or named) and f"{node['name']}.{column}" not in NAMES_OF_THINGS:
+                found.append(f"{node['name']}.{column}")
+    return found
+
+
+def test_no_model_past_staging_has_a_column_named_for_personal_data(demo):
+    assert personal_columns(demo.manifest) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "column"),
+    [
+        ("int_customers", "email"),
+        ("dim_customers", "contact_phone"),
+        ("dim_customers", "customer_name"),
+        ("int_visits", "login_id"),
+        ("fct_engagement_scores", "email_hash"),
+    ],
+)
+def test_the_check_over_the_manifest_catches_a_personal_column(demo, model, column):
+    manifest = copy.deepcopy(demo.manifest)
+    node = manifest["nodes"][f"model.engagement_scoring.{model}"]
+    node["columns"][column] = {"name": column}
+    assert personal_columns(manifest) == [f"{model}.{column}"]
+
+
+def test_the_manifest_names_the_columns_that_really_exist(demo):
+    """What is not declared would slip past the check above."""
+    declared = {
+        (node["alias"], column)
+        for node in demo.manifest["nodes"].values()
+        if node["resource_type"] in ("model", "seed")
+        for column in node["columns"]
+    }
+    real = demo.ask(f"""
+        select table_name, column_name from information_schema.columns
+        where table_schema in ({", ".join(f"'engagement_{name}'" for name in PAST_STAGING)})""")
+    assert len(real) > 300
+    assert sorted(set(real) - declared) == []
+
+
+@pytest.fixture(scope="module")
+def personal_values(demo) -> list[str]:
+    """Every e-mail address, phone number and login that is an address, as landed, lower-cased."""
+    values = set()
+    for table, columns in contract().items():
+        for column in columns:
+            if re.fullmatch(r"email|phone|login_id", column):
+                paths = [str(path) for path in files(demo.raw, table)]
+                rows = duckdb.sql(f"select distinct {column} from read_parquet({paths})").fetchall()
+                values |= {value for (value,) in rows if value and re.search(r"@|^\+?[\d ]+$", value)}
+    assert len(values) > 1_000
+    return sorted({value.strip().lower() for value in values})
+
+
+def leaks(connection, relation: str, personal: list[str]) -> list[str]:
+    """Columns of a relation in which a value is, or looks like, personal data."""
+    connection.execute("create or replace temp table personal as select unnest(?) as v", [personal])
+    found = []
+    for name, kind, *_ in connection.execute(f"describe {relation}").fetchall():
+        if kind not in ("BIGINT", "INTEGER", "DOUBLE", "DATE", "TIMESTAMP", "BOOLEAN", "HUGEINT"):
+            text = f'lower(trim("{name}"::varchar))'
+            hit = f"""
+                {text} in (from personal) or regexp_matches({text}, '{EMAIL}')
+                or regexp_full_match({text}, '{PHONE}')"""
+            count = connection.execute(f"select count(*) from {relation} where {hit}").fetchall()
+            found += [f"{relation}.{name}: {count[0][0]} values"] if count[0][0] else []
+    return found
+
+
+def test_no_value_past_staging_is_an_email_phone_or_login(demo, personal_values):
+    relations = demo.ask("""
+        select table_schema || '.' || table_name from information_schema.tables
+        where table_schema not like '%staging' and table_schema not like '%raw\\_%' escape '\\'
+        order by all""")
+    assert len(relations) > 50
+    with demo.connect() as connection:
+        found = [leaks(connection, relation, personal_values) for (relation,) in relations]
+    assert sum(found, []) == []
+
+
+def test_the_search_over_values_finds_them_where_they_are(demo, personal_values):
+    with demo.connect() as connection:
+        found = leaks(connection, "engagement_raw_crm.customers", personal_values)
+        logins = leaks(connection, "engagement_staging.stg_web__events", personal_values)
+        looks = leaks(connection, "engagement_raw_crm.customers", [])
+    assert [re.search(r"\.(\w+):", entry)[1] for entry in found] == ["email", "phone"]
+    assert [re.search(r"\.(\w+):", entry)[1] for entry in logins] == ["login_id"]
+    assert [re.search(r"\.(\w+):", entry)[1] for entry in looks] == ["email", "phone"]
+
+
+def test_identities_are_matched_on_the_salted_hash(demo, personal_values):
+    email = next(value for value in personal_values if "@" in value)
+    hashes = {row[0] for row in demo.ask("from engagement_identity.int_customer_identifiers")}
+    addresses = [value for value in personal_values if "@" in value]
+    salted = {hashlib.sha256((SALT + value).encode()).hexdigest() for value in addresses}
+    plain = {hashlib.sha256(value.encode()).hexdigest() for value in addresses}
+    assert len(salted & hashes) > 100, email
+    assert not plain & hashes
+
+
+def files_holding(folders: list[Path], text: str) -> list[Path]:
+    """Files that hold a text, as it is or as JSON or hexadecimal would write it."""
+    wanted = [text.encode(), text.encode("utf-16-le"), text.encode().hex().encode()]
+    every = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [path for path in every if any(needle in path.read_bytes() for needle in wanted)]
+
+
+def test_the_salt_stands_in_no_file_that_a_build_writes(demo):
+    written = [demo.target, demo.logs]
+    assert files_holding([demo.folder], SALT) == []
+    assert any(path.suffix == ".duckdb" for path in files_holding([demo.folder], "engagement_salt"))
+    assert files_holding(written, "engagement_salt"), "the search finds nothing at all"
+
+
+def test_views_past_staging_that_hash_call_the_function_and_hold_no_salt(demo):
+    views = demo.ask("select sql from duckdb_views() where not internal")
+    assert any("engagement_salt()" in sql for (sql,) in views)
+    assert not any(SALT in sql for (sql,) in views)
+
+
+def test_without_a_salt_the_production_target_stops_and_names_the_variable(demo, tmp_path):
+    project = Project(tmp_path, demo.raw, salt=None)
+    done = project.attempt("run", target="production")
+    assert done.returncode != 0
+    assert "ENGAGEMENT_SALT" in done.stdout + done.stderr
+    assert "is not set" in done.stdout + done.stderr
+    assert not project.database.exists() or not project.ask("from duckdb_views() where not internal")
+
+
+def test_the_production_profile_names_no_salt_of_its_own():
+    profile = (ROOT / "profiles.example.yml").read_text()
+    assert "default_salt" in profile
+    assert "default_salt" not in profile.split("production:")[1]
