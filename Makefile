@@ -11,7 +11,7 @@ DBT := $(BIN)/dbt --no-use-colors
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary test lint unit example calibrate benchmark requirements clean
+.PHONY: help env demo-data build summary explain test lint unit example calibrate benchmark requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -42,15 +42,19 @@ build: env $(if $(filter demo,$(TARGET)),data/demo/raw_crm) ## Build and check e
 summary: env ## Print the last build's summary again
 	@$(BIN)/python scripts/summary.py --target $(TARGET)
 
+explain: env ## What a customer's score is made of (CUSTOMER=id)
+	@$(BIN)/python scripts/explain.py $(CUSTOMER) --target $(TARGET)
+
 test: lint build unit example ## Every check: lint, dbt build with its tests, pytest, the real-data example
 
 lint: env ## Style of SQL and Python
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint models macros tests analyses examples --processes 2
+	$(BIN)/sqlfluff lint models tests analyses --processes 2
+	$(BIN)/sqlfluff lint examples --templater raw
 
-unit: env ## The Python tests
-	$(BIN)/python -m pytest
+unit: env ## The Python tests (T=name picks some)
+	$(BIN)/python -m pytest $(if $(T),-k $(T))
 
 example: env ## The tutorial: real loyalty data into a database of its own (DATA=folder)
 	@if [ -d "$(DATA)" ]; then $(MAKE) --no-print-directory example-build; \

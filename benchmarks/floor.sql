@@ -916,3 +916,449 @@ left join consent_stretch
 anti join (select * from person where is_internal) as internal
     on internal.customer_no = dated.customer_no
 where dated.day >= coalesce(countable_from, '0001-01-01'::date);
+
+-- step: totals
+-- One row per customer and stretch of score dates with the same things in the window.
+create temp table cell as
+select
+    customer_no,
+    from_no,
+    until_no,
+    max(day) filter (is_engagement) as last_day,
+    (count(*) filter (activity = 'email_sent'))::double as email_sent,
+    (count(*) filter (activity = 'email_bounced'))::double as email_bounced,
+    (count(*) filter (activity = 'email_opened'))::double as email_opened,
+    (count(*) filter (activity = 'email_clicked'))::double as email_clicked,
+    (count(*) filter (activity = 'postal_sent'))::double as postal_sent,
+    (count(*) filter (activity = 'postal_replied'))::double as postal_replied,
+    (count(*) filter (activity = 'sms_sent'))::double as sms_sent,
+    (count(*) filter (activity = 'sms_answered'))::double as sms_answered,
+    (count(*) filter (activity = 'push_sent'))::double as push_sent,
+    (count(*) filter (activity = 'push_opened'))::double as push_opened,
+    (count(*) filter (activity = 'web_visited'))::double as web_visited,
+    (count(*) filter (activity = 'app_visited'))::double as app_visited,
+    (count(*) filter (activity = 'online_ordered'))::double as online_ordered,
+    (count(*) filter (activity = 'review_written'))::double as review_written,
+    (count(*) filter (activity = 'event_attended'))::double as event_attended,
+    (count(*) filter (activity = 'service_contacted'))::double as service_contacted,
+    (count(*) filter (activity = 'promotion_joined'))::double as promotion_joined,
+    (count(*) filter (activity = 'benefit_redeemed'))::double as benefit_redeemed,
+    (count(*) filter (activity = 'points_earned'))::double as points_earned,
+    (count(*) filter (activity = 'points_burned'))::double as points_burned,
+    (count(*) filter (activity = 'referral_made'))::double as referral_made,
+    (count(*) filter (activity = 'survey_answered'))::double as survey_answered,
+    (count(*) filter (activity = 'preference_given'))::double as preference_given,
+    (count(*) filter (activity in ('store_purchased', 'store_visited', 'event_attended')))::double
+        as store_visited,
+    coalesce(sum(seconds) filter (activity = 'web_visited'), 0) as web_seconds,
+    coalesce(sum(seconds) filter (activity = 'app_visited'), 0) as app_seconds,
+    coalesce(sum(seconds) filter (activity in ('store_visited', 'event_attended')), 0)
+        as store_seconds
+from activity
+inner join activity_kind using (activity)
+where until_no > from_no
+group by customer_no, from_no, until_no;
+
+create temp table active_day as
+select customer_no, day, any_value(from_no) as from_no, max(until_no) as until_no
+from activity
+semi join (select * from activity_kind where is_engagement) using (activity)
+where until_no > from_no
+group by customer_no, day;
+
+create temp table day_cell as
+select
+    customer_no,
+    from_no,
+    until_no,
+    sum(pow(2.0::double, (day - '2000-01-01'::date) / getvariable('half_life_days')::double)) as growth
+from active_day
+group by customer_no, from_no, until_no;
+
+create temp table activity_total as
+select
+    customer_no,
+    score_no,
+    max(last_day) as last_day,
+    sum(growth) as growth,
+    sum(email_sent) as email_sent,
+    sum(email_bounced) as email_bounced,
+    sum(email_opened) as email_opened,
+    sum(email_clicked) as email_clicked,
+    sum(postal_sent) as postal_sent,
+    sum(postal_replied) as postal_replied,
+    sum(sms_sent) as sms_sent,
+    sum(sms_answered) as sms_answered,
+    sum(push_sent) as push_sent,
+    sum(push_opened) as push_opened,
+    sum(web_visited) as web_visited,
+    sum(app_visited) as app_visited,
+    sum(online_ordered) as online_ordered,
+    sum(review_written) as review_written,
+    sum(event_attended) as event_attended,
+    sum(service_contacted) as service_contacted,
+    sum(promotion_joined) as promotion_joined,
+    sum(benefit_redeemed) as benefit_redeemed,
+    sum(points_earned) as points_earned,
+    sum(points_burned) as points_burned,
+    sum(referral_made) as referral_made,
+    sum(survey_answered) as survey_answered,
+    sum(preference_given) as preference_given,
+    sum(store_visited) as store_visited,
+    sum(web_seconds) as web_seconds,
+    sum(app_seconds) as app_seconds,
+    sum(store_seconds) as store_seconds
+from (
+    select
+        cell.*,
+        coalesce(growth, 0) as growth,
+        unnest(range(cell.from_no::bigint, cell.until_no::bigint))::usmallint as score_no
+    from cell
+    left join day_cell using (customer_no, from_no, until_no)
+)
+group by customer_no, score_no;
+
+drop table cell;
+drop table day_cell;
+
+-- A week counts as long as one of its active days does. Those of one week begin to count at the
+-- same score date or the next, so their stretches have no gap between them.
+create temp table week_total as
+select customer_no, unnest(range(from_no, until_no))::usmallint as score_no, sum(weeks) as weeks
+from (
+    select customer_no, from_no, until_no, count(*)::double as weeks
+    from (
+        select customer_no, min(from_no)::bigint as from_no, max(until_no)::bigint as until_no
+        from active_day
+        group by customer_no, date_trunc('week', day)
+    )
+    group by customer_no, from_no, until_no
+)
+group by all;
+
+drop table active_day;
+
+create temp table category_total as
+select customer_no, score_no, count(*)::double as categories
+from (
+    select distinct
+        customer_no, label, unnest(range(from_no::bigint, until_no::bigint))::usmallint as score_no
+    from (
+        select customer_no, label, from_no, max(until_no) as until_no from activity
+        where activity = 'category_bought' and until_no > from_no
+        group by customer_no, label, from_no
+    )
+)
+group by customer_no, score_no;
+
+-- step: states
+create temp table bound as
+select
+    (select min(day) from activity) as first_day,
+    (select score_no from day_number where day = (select min(day) from activity)) as first_no,
+    max(score_no) + 1 as end_no,
+    max(score_date) as as_of
+from score_date;
+
+-- What customers have told and not taken back.
+create temp table preference_total as
+select customer_no, unnest(range(from_no, until_no))::usmallint as score_no, count(*)::double as preferences
+from (
+    select
+        customer_no,
+        activity,
+        greatest(from_no, first_no)::bigint as from_no,
+        coalesce(
+            lead(from_no) over (
+                partition by customer_no, label order by happened_at, activity::varchar
+            ),
+            end_no
+        )::bigint as until_no
+    from activity
+    cross join bound
+    where activity in ('preference_given', 'preference_withdrawn') and from_no is not null
+)
+where activity = 'preference_given' and until_no > from_no
+group by all;
+
+create temp table consent_total as
+select
+    customer_no,
+    unnest(range(from_no, until_no))::usmallint as score_no,
+    bool_or(channel = 'email' and is_granted) as email_granted,
+    bool_or(channel = 'email' and is_left) as email_left,
+    bool_or(channel = 'postal' and is_granted) as postal_granted,
+    bool_or(channel = 'postal' and is_left) as postal_left,
+    bool_or(channel = 'sms' and is_granted) as sms_granted,
+    bool_or(channel = 'sms' and is_left) as sms_left,
+    bool_or(channel = 'push' and is_granted) as push_granted,
+    bool_or(channel = 'push' and is_left) as push_left
+from (
+    select
+        customer_no,
+        channel,
+        is_granted,
+        is_left,
+        greatest(coalesce(started.score_no, first_no), first_no)::bigint as from_no,
+        coalesce(
+            case when until_day <= as_of then greatest(coalesce(ended.score_no, first_no), first_no) end,
+            end_no
+        )::bigint as until_no
+    from consent
+    cross join bound
+    left join day_number as started on started.day = from_day
+    left join day_number as ended on ended.day = until_day
+    where from_day <= as_of
+)
+where until_no > from_no and (is_granted or is_left)
+group by all;
+
+-- What the company runs, and asks its customers, at each score date.
+create temp table offer as
+with first_use as (
+    select activity, min(from_no) as from_no from activity
+    where until_no > from_no
+    group by activity
+),
+
+running as (
+    select score_no, score_date, activity
+    from score_date
+    inner join first_use on first_use.from_no <= score_no
+    inner join activity_kind using (activity)
+    anti join channel_run
+        on channel_run.channel = activity_kind.channel
+        and (score_date < runs_from or score_date >= runs_until)
+),
+
+first_consent as (
+    select channel, min(from_day) as first_day from consent
+    where is_granted
+    group by channel
+),
+
+first_answer as (
+    select label, min(day) as first_day from activity
+    where activity = 'preference_given'
+    group by label
+)
+
+select
+    score_no,
+    score_date,
+    pow(2.0::double, (score_date - '2000-01-01'::date) / getvariable('half_life_days')::double)
+        as growth,
+    (select count(*) from first_answer where first_day <= score_date) as attributes_asked,
+    score_date >= (select first_day from first_consent where channel = 'email') is true
+        as keeps_email_consent,
+    score_date >= (select first_day from first_consent where channel = 'postal') is true
+        as keeps_postal_consent,
+    score_date >= (select first_day from first_consent where channel = 'sms') is true
+        as keeps_sms_consent,
+    score_date >= (select first_day from first_consent where channel = 'push') is true
+        as keeps_push_consent,
+    coalesce(bool_or(activity = 'email_sent'), false) as has_email_sent,
+    coalesce(bool_or(activity = 'postal_sent'), false) as has_postal_sent,
+    coalesce(bool_or(activity = 'sms_sent'), false) as has_sms_sent,
+    coalesce(bool_or(activity = 'push_sent'), false) as has_push_sent,
+    coalesce(bool_or(activity = 'web_visited'), false) as has_web_visited,
+    coalesce(bool_or(activity = 'app_visited'), false) as has_app_visited,
+    coalesce(bool_or(activity = 'online_ordered'), false) as has_online_ordered,
+    coalesce(bool_or(activity = 'store_purchased'), false) as has_store_purchased,
+    coalesce(bool_or(activity = 'store_visited'), false) as has_store_visited,
+    coalesce(bool_or(activity = 'event_attended'), false) as has_event_attended,
+    coalesce(bool_or(activity = 'service_contacted'), false) as has_service_contacted,
+    coalesce(bool_or(activity = 'category_bought'), false) as has_category_bought,
+    coalesce(bool_or(activity = 'promotion_joined'), false) as has_promotion_joined,
+    coalesce(bool_or(activity = 'benefit_redeemed'), false) as has_benefit_redeemed,
+    coalesce(bool_or(activity = 'points_earned'), false) as has_points_earned,
+    coalesce(bool_or(activity = 'survey_answered'), false) as has_survey_answered,
+    coalesce(bool_or(activity = 'review_written'), false) as has_review_written,
+    coalesce(bool_or(activity = 'referral_made'), false) as has_referral_made
+from score_date
+left join running using (score_no, score_date)
+group by score_no, score_date;
+
+-- From when on somebody is scored, a member, or to be seen on the web and in the app.
+create temp table scored as
+with first_day as (
+    select
+        customer_no,
+        min(day) filter (is_engagement) as engaged,
+        min(from_no) filter (activity.channel = 'web') as web_from_no
+    from activity
+    inner join activity_kind using (activity)
+    group by customer_no
+),
+
+app_use as (
+    select
+        customer_no,
+        min((known_at at time zone 'UTC' at time zone getvariable('zone'))::date) as app_from
+    from known_use
+    where channel = 'app'
+    group by customer_no
+),
+
+dated as (
+    select
+        customer_no,
+        customer_id,
+        market,
+        least(
+            (registered_at at time zone 'UTC' at time zone getvariable('zone'))::date, engaged
+        ) as scored_from,
+        (joined_at at time zone 'UTC' at time zone getvariable('zone'))::date as member_from,
+        app_from,
+        web_from_no
+    from person
+    left join first_day using (customer_no)
+    left join app_use using (customer_no)
+    where not is_internal
+)
+
+select
+    customer_no,
+    customer_id,
+    market,
+    greatest(coalesce(day_number.score_no, first_no), first_no) as first_no,
+    member_from,
+    app_from,
+    web_from_no
+from dated
+cross join bound
+left join day_number on day_number.day = scored_from
+where scored_from <= as_of;
+
+-- step: variables
+create temp table variable as
+with total as (
+    select
+        scored.customer_no,
+        customer_id,
+        market,
+        offer.*,
+        offer.growth as day_growth,
+        attributes_asked,
+        coalesce(activity_total.growth, 0) as active_growth,
+        last_day,
+        coalesce(weeks, 0) as weeks,
+        coalesce(categories, 0) as categories,
+        coalesce(preferences, 0) as preferences,
+        coalesce(email_sent, 0) as email_sent,
+        coalesce(email_bounced, 0) as email_bounced,
+        coalesce(email_opened, 0) as email_opened,
+        coalesce(email_clicked, 0) as email_clicked,
+        coalesce(postal_sent, 0) as postal_sent,
+        coalesce(postal_replied, 0) as postal_replied,
+        coalesce(sms_sent, 0) as sms_sent,
+        coalesce(sms_answered, 0) as sms_answered,
+        coalesce(push_sent, 0) as push_sent,
+        coalesce(push_opened, 0) as push_opened,
+        coalesce(web_visited, 0) as web_visited,
+        coalesce(app_visited, 0) as app_visited,
+        coalesce(online_ordered, 0) as online_ordered,
+        coalesce(review_written, 0) as review_written,
+        coalesce(event_attended, 0) as event_attended,
+        coalesce(service_contacted, 0) as service_contacted,
+        coalesce(promotion_joined, 0) as promotion_joined,
+        coalesce(benefit_redeemed, 0) as benefit_redeemed,
+        coalesce(points_earned, 0) as points_earned,
+        coalesce(points_burned, 0) as points_burned,
+        coalesce(referral_made, 0) as referral_made,
+        coalesce(survey_answered, 0) as survey_answered,
+        coalesce(preference_given, 0) as preference_given,
+        coalesce(store_visited, 0) as store_visited,
+        coalesce(web_seconds, 0) as web_seconds,
+        coalesce(app_seconds, 0) as app_seconds,
+        coalesce(store_seconds, 0) as store_seconds,
+        coalesce(member_from <= score_date, false) as is_member,
+        coalesce(web_from_no <= score_no, false) and has_web_visited as is_web_reached,
+        coalesce(app_from <= score_date, false) and has_app_visited as is_app_reached,
+        coalesce(
+            email_left
+            or (has_email_sent and email_sent > 0 and (email_granted or not keeps_email_consent)),
+            has_email_sent and email_sent > 0 and not keeps_email_consent
+        ) as is_email_reached,
+        coalesce(
+            postal_left
+            or (has_postal_sent and postal_sent > 0 and (postal_granted or not keeps_postal_consent)),
+            has_postal_sent and postal_sent > 0 and not keeps_postal_consent
+        ) as is_postal_reached,
+        coalesce(
+            sms_left or (has_sms_sent and sms_sent > 0 and (sms_granted or not keeps_sms_consent)),
+            has_sms_sent and sms_sent > 0 and not keeps_sms_consent
+        ) as is_sms_reached,
+        coalesce(
+            push_left or (has_push_sent and push_sent > 0 and (push_granted or not keeps_push_consent)),
+            has_push_sent and push_sent > 0 and not keeps_push_consent
+        ) as is_push_reached,
+        is_email_reached or is_postal_reached or is_sms_reached or is_push_reached
+        or is_web_reached or is_app_reached or is_member or has_store_purchased
+        or has_service_contacted as is_reached
+    from scored
+    inner join offer on offer.score_no >= scored.first_no
+    left join activity_total using (customer_no, score_no)
+    left join week_total using (customer_no, score_no)
+    left join category_total using (customer_no, score_no)
+    left join preference_total using (customer_no, score_no)
+    left join consent_total using (customer_no, score_no)
+)
+
+select
+    customer_id,
+    market,
+    score_date,
+    if(is_email_reached, email_opened, null) as email_opens,
+    if(is_email_reached, email_clicked, null) as email_clicks,
+    if(
+        is_email_reached,
+        least(coalesce(email_clicked / nullif(email_sent - email_bounced, 0), 0), 1),
+        null
+    ) as email_click_rate,
+    if(is_postal_reached, postal_replied, null) as postal_replies,
+    if(is_sms_reached, sms_answered, null) as sms_answers,
+    if(is_push_reached, push_opened, null) as push_opens,
+    if(is_web_reached, web_visited, null) as web_visits,
+    if(is_web_reached, web_seconds / 60, null) as web_engaged_minutes,
+    if(is_web_reached and has_online_ordered, online_ordered, null) as online_orders,
+    if(is_app_reached, app_visited, null) as app_visits,
+    if(is_app_reached, app_seconds / 60, null) as app_engaged_minutes,
+    if(has_store_purchased or has_store_visited, store_visited, null) as store_visits,
+    if(has_store_visited or has_event_attended, store_seconds / 60, null) as store_visit_minutes,
+    if(has_event_attended and is_member, event_attended, null) as events_attended,
+    if(has_service_contacted, service_contacted, null) as service_contacts,
+    if(
+        is_reached, coalesce(score_date - last_day, getvariable('window_days')), null
+    )::double as recency_days,
+    if(is_reached, round(active_growth / day_growth, 9), null) as decayed_active_days,
+    if(is_reached, least(weeks * 7.0::double / getvariable('window_days'), 1), null)
+        as active_weeks_rate,
+    if(
+        is_reached,
+        (email_opened + email_clicked > 0)::integer
+        + (postal_replied > 0)::integer
+        + (sms_answered > 0)::integer
+        + (push_opened > 0)::integer
+        + (web_visited + online_ordered + review_written > 0)::integer
+        + (app_visited > 0)::integer
+        + (store_visited > 0)::integer
+        + (service_contacted > 0)::integer
+        + (promotion_joined + benefit_redeemed + points_burned + referral_made > 0)::integer
+        + (survey_answered + preference_given > 0)::integer,
+        null
+    )::double as channel_diversity,
+    if(has_category_bought, categories, null) as category_diversity,
+    if(is_member and has_promotion_joined, promotion_joined, null) as promotions_joined,
+    if(is_member and has_benefit_redeemed, benefit_redeemed, null) as benefits_redeemed,
+    if(
+        is_member and has_points_earned,
+        least(coalesce(points_burned / nullif(points_earned, 0), 0), 1),
+        null
+    ) as points_use_rate,
+    if(attributes_asked > 0, least(preferences / attributes_asked, 1), null)
+        as preference_completeness,
+    if(has_survey_answered, survey_answered, null) as surveys_answered,
+    if(is_web_reached and has_review_written, review_written, null) as reviews_written,
+    if(is_member and has_referral_made, referral_made, null) as referrals_made
+from total;

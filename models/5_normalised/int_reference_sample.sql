@@ -33,4 +33,4 @@ sampled as (
         ) <= {{ var("reference_sample_rows") }}
 )
 
-select * from sampled -- noqa: AM04
+select * from sampled
