@@ -354,7 +354,7 @@ select
     case when login_id is not null then identifier.customer_no else sole_owner.customer_no end
         as customer_no,
     started_at,
-    round(round(engaged_seconds, 6)) as engaged_seconds
+    round(engaged_seconds, 3) as engaged_seconds
 from whole
 left join identifier on lower(trim(login_id)) = identifier.login
 left join sole_owner using (channel, visitor_id)
@@ -775,7 +775,7 @@ select
     if(lower(visit_type) = 'visit', 'store_visited', 'event_attended')::activity,
     'store',
     visited_at,
-    round(duration_seconds)
+    round(duration_seconds, 3)
 from (
     select member_id, visit_type, visited_at, duration_seconds, _is_deleted
     from read_parquet(getvariable('raw') || '/raw_loyalty/store_visits.parquet')
@@ -1005,9 +1005,9 @@ select
     sum(survey_answered) as survey_answered,
     sum(preference_given) as preference_given,
     sum(store_visited) as store_visited,
-    sum(web_seconds) as web_seconds,
-    sum(app_seconds) as app_seconds,
-    sum(store_seconds) as store_seconds
+    round(sum(web_seconds), 3) as web_seconds,
+    round(sum(app_seconds), 3) as app_seconds,
+    round(sum(store_seconds), 3) as store_seconds
 from (
     select
         cell.*,
@@ -1024,17 +1024,23 @@ drop table day_cell;
 -- A week counts as long as one of its active days does. Those of one week begin to count at the
 -- same score date or the next, so their stretches have no gap between them.
 create temp table week_total as
-select customer_no, unnest(range(from_no, until_no))::usmallint as score_no, sum(weeks) as weeks
+select customer_no, score_no, sum(weeks) as weeks
 from (
-    select customer_no, from_no, until_no, count(*)::double as weeks
+    select
+        customer_no,
+        unnest(range(from_no, until_no))::usmallint as score_no,
+        weeks
     from (
-        select customer_no, min(from_no)::bigint as from_no, max(until_no)::bigint as until_no
-        from active_day
-        group by customer_no, date_trunc('week', day)
+        select customer_no, from_no, until_no, count(*)::double as weeks
+        from (
+            select customer_no, min(from_no)::bigint as from_no, max(until_no)::bigint as until_no
+            from active_day
+            group by customer_no, date_trunc('week', day)
+        )
+        group by customer_no, from_no, until_no
     )
-    group by customer_no, from_no, until_no
 )
-group by all;
+group by customer_no, score_no;
 
 drop table active_day;
 
@@ -1062,29 +1068,32 @@ from score_date;
 
 -- What customers have told and not taken back.
 create temp table preference_total as
-select customer_no, unnest(range(from_no, until_no))::usmallint as score_no, count(*)::double as preferences
+select customer_no, score_no, count(*)::double as preferences
 from (
-    select
-        customer_no,
-        activity,
-        greatest(from_no, first_no)::bigint as from_no,
-        coalesce(
-            lead(from_no) over (
-                partition by customer_no, label order by happened_at, activity::varchar
-            ),
-            end_no
-        )::bigint as until_no
-    from activity
-    cross join bound
-    where activity in ('preference_given', 'preference_withdrawn') and from_no is not null
+    select customer_no, unnest(range(from_no, until_no))::usmallint as score_no
+    from (
+        select
+            customer_no,
+            activity,
+            greatest(from_no, first_no)::bigint as from_no,
+            coalesce(
+                lead(from_no) over (
+                    partition by customer_no, label order by happened_at, activity::varchar
+                ),
+                end_no
+            )::bigint as until_no
+        from activity
+        cross join bound
+        where activity in ('preference_given', 'preference_withdrawn') and from_no is not null
+    )
+    where activity = 'preference_given' and until_no > from_no
 )
-where activity = 'preference_given' and until_no > from_no
-group by all;
+group by customer_no, score_no;
 
 create temp table consent_total as
 select
     customer_no,
-    unnest(range(from_no, until_no))::usmallint as score_no,
+    score_no,
     bool_or(channel = 'email' and is_granted) as email_granted,
     bool_or(channel = 'email' and is_left) as email_left,
     bool_or(channel = 'postal' and is_granted) as postal_granted,
@@ -1099,19 +1108,28 @@ from (
         channel,
         is_granted,
         is_left,
-        greatest(coalesce(started.score_no, first_no), first_no)::bigint as from_no,
-        coalesce(
-            case when until_day <= as_of then greatest(coalesce(ended.score_no, first_no), first_no) end,
-            end_no
-        )::bigint as until_no
-    from consent
-    cross join bound
-    left join day_number as started on started.day = from_day
-    left join day_number as ended on ended.day = until_day
-    where from_day <= as_of
+        unnest(range(from_no, until_no))::usmallint as score_no
+    from (
+        select
+            customer_no,
+            channel,
+            is_granted,
+            is_left,
+            greatest(coalesce(started.score_no, first_no), first_no)::bigint as from_no,
+            case
+                when until_day <= as_of
+                    then greatest(coalesce(ended.score_no, first_no), first_no)
+                else end_no
+            end::bigint as until_no
+        from consent
+        cross join bound
+        left join day_number as started on started.day = from_day
+        left join day_number as ended on ended.day = until_day
+        where from_day <= as_of
+    )
+    where until_no > from_no and (is_granted or is_left)
 )
-where until_no > from_no and (is_granted or is_left)
-group by all;
+group by customer_no, score_no;
 
 -- What the company runs, and asks its customers, at each score date.
 create temp table offer as
@@ -1181,7 +1199,7 @@ group by score_no, score_date;
 
 -- From when on somebody is scored, a member, or to be seen on the web and in the app.
 create temp table scored as
-with first_day as (
+with first_doing as (
     select
         customer_no,
         min(day) filter (is_engagement) as engaged,
@@ -1206,13 +1224,16 @@ dated as (
         customer_id,
         market,
         least(
-            (registered_at at time zone 'UTC' at time zone getvariable('zone'))::date, engaged
+            (registered_at at time zone 'UTC' at time zone getvariable('zone'))::date,
+            engaged,
+            if(registered_at is null and engaged is null, first_day, null)
         ) as scored_from,
         (joined_at at time zone 'UTC' at time zone getvariable('zone'))::date as member_from,
         app_from,
         web_from_no
     from person
-    left join first_day using (customer_no)
+    cross join bound
+    left join first_doing using (customer_no)
     left join app_use using (customer_no)
     where not is_internal
 )

@@ -25,7 +25,9 @@ def main():
         [arguments.customer],
     ).fetchall()
     if not scores:
-        sys.exit(f"No score for customer {arguments.customer}. dim_customers.is_scored says why not.")
+        sys.exit(
+            f"No score for customer {arguments.customer}. dim_customers.is_scored says why not."
+        )
     for customer, date, version, score, coverage in scores:
         total = "not measurable" if score is None else f"{score:.1f}"
         print(f"\nCustomer {customer}, {date}, {version}: score {total}, coverage {coverage:.0%}")

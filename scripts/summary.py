@@ -98,7 +98,10 @@ def main():
     lines += scores(connection, schema)
     lines += ["", *left_out(connection, schema), parameters(connection, schema, arguments.target)]
     lines += ["", f"The result lies in {path}, schema {schema}_marts. Try for instance:"]
-    lines += [f"  select * from {schema}_marts.fct_score_contributions where customer_id = '...'", ""]
+    lines += [
+        f"  select * from {schema}_marts.fct_score_contributions where customer_id = '...'",
+        "",
+    ]
     print("\n".join(lines))
 
 

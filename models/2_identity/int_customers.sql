@@ -36,7 +36,7 @@ from_cards as (
     select
         customer_id,
         min(joined_at) as joined_at,
-        max(tier) as tier
+        max_by(tier, joined_at) as tier
     from {{ ref("int_card_customers") }}
     where customer_id is not null
     group by customer_id

@@ -32,7 +32,7 @@ withdrawals as (
         customer_id,
         channel,
         counts_from as withdrawn_date,
-        max(counts_until) as granted_again_date
+        max(coalesce(counts_until, cast('9999-12-31' as date))) as granted_again_date
     from {{ ref("int_consents") }}
     where consent_state != 'granted'
     group by customer_id, channel, counts_from
@@ -46,7 +46,7 @@ consent_spans as (
         lead(withdrawn_date) over (
             partition by customer_id, channel order by withdrawn_date
         ) as span_until,
-        coalesce(granted_again_date, cast('9999-12-31' as date)) as granted_again_date
+        granted_again_date
     from withdrawals
     union all
     select
@@ -105,7 +105,7 @@ activities as (
         ) as counts_until,
         dated.channel,
         dated.activity,
-        round(dated.engaged_seconds) as engaged_seconds,
+        round(dated.engaged_seconds, 3) as engaged_seconds,
         dated.campaign_id,
         dated.category,
         coalesce(

@@ -1,11 +1,31 @@
 with
 
+accounts as (
+    select * from {{ ref("int_customer_accounts") }}
+),
+
 contacts as (
-    select * from {{ ref("stg_crm__campaign_contacts") }}
+    select
+        contacts.contact_id,
+        contacts.campaign_id,
+        accounts.customer_id,
+        contacts.channel,
+        contacts.sent_at
+    from {{ ref("stg_crm__campaign_contacts") }} as contacts
+    left join accounts on contacts.customer_id = accounts.account_id
 ),
 
 responses as (
-    select * from {{ ref("stg_crm__contact_responses") }}
+    select
+        responses.response_id,
+        responses.contact_id,
+        responses.campaign_id,
+        accounts.customer_id,
+        responses.response_type,
+        responses.machine_flag,
+        responses.responded_at
+    from {{ ref("stg_crm__contact_responses") }} as responses
+    left join accounts on responses.customer_id = accounts.account_id
 ),
 
 nearest_sends as (
@@ -23,72 +43,54 @@ nearest_sends as (
         ) = 1
 ),
 
-answered as (
-    select
-        responses.*,
-        coalesce(responses.contact_id, nearest_sends.contact_id) as answered_contact_id
-    from responses
-    left join nearest_sends on responses.response_id = nearest_sends.response_id
-),
-
 answers as (
     select
-        coalesce(contacts.customer_id, answered.customer_id) as account_id,
-        answered.responded_at as activity_at,
+        coalesce(contacts.customer_id, responses.customer_id) as customer_id,
+        responses.responded_at as activity_at,
         coalesce(contacts.channel, 'unknown') as channel,
+        coalesce(contacts.campaign_id, responses.campaign_id) as campaign_id,
         case
-            when answered.response_type not in ('clicked', 'replied')
-                then {{ dbt.concat([
-                    "coalesce(contacts.channel, 'unknown')", "'_'", "answered.response_type"
-                ]) }}
-            when contacts.channel = 'email' then 'email_clicked'
-            when contacts.channel = 'push' then 'push_opened'
-            when contacts.channel = 'sms' then 'sms_answered'
-            else {{ dbt.concat(["coalesce(contacts.channel, 'unknown')", "'_replied'"]) }}
-        end as activity,
-        coalesce(contacts.campaign_id, answered.campaign_id) as campaign_id,
+            when responses.response_type not in ('clicked', 'replied') or contacts.channel is null
+                then responses.response_type
+            when contacts.channel = 'email' then 'clicked'
+            when contacts.channel = 'push' then 'opened'
+            when contacts.channel = 'sms' then 'answered'
+            else 'replied'
+        end as response,
         case
             when contacts.channel is null then 'response_without_send'
-            when answered.machine_flag = 'yes' then 'machine'
+            when responses.machine_flag = 'yes' then 'machine'
             when
-                answered.machine_flag = 'unknown'
-                and answered.response_type in ('opened', 'clicked')
-                and {{ dbt.datediff("contacts.sent_at", "answered.responded_at", "second") }}
+                responses.machine_flag = 'unknown'
+                and responses.response_type in ('opened', 'clicked')
+                and {{ dbt.datediff("contacts.sent_at", "responses.responded_at", "second") }}
                 <= {{ var("machine_response_seconds") }}
                 then 'machine'
         end as excluded_reason
-    from answered
-    left join contacts on answered.answered_contact_id = contacts.contact_id
+    from responses
+    left join nearest_sends on responses.response_id = nearest_sends.response_id
+    left join contacts
+        on coalesce(responses.contact_id, nearest_sends.contact_id) = contacts.contact_id
 ),
 
-sends as (
+outbound as (
     select
-        customer_id as account_id,
+        customer_id,
+        activity_at,
+        channel,
+        {{ dbt.concat(["channel", "'_'", "response"]) }} as activity,
+        campaign_id,
+        excluded_reason
+    from answers
+    union all
+    select
+        customer_id,
         sent_at as activity_at,
         channel,
         {{ dbt.concat(["channel", "'_sent'"]) }} as activity,
         campaign_id,
         cast(null as {{ dbt.type_string() }}) as excluded_reason
     from contacts
-),
-
-outbound as (
-    select * from answers
-    union all
-    select * from sends
-),
-
-identified as (
-    select
-        accounts.customer_id,
-        outbound.activity_at,
-        outbound.channel,
-        outbound.activity,
-        outbound.campaign_id,
-        outbound.excluded_reason
-    from outbound
-    left join {{ ref("int_customer_accounts") }} as accounts
-        on outbound.account_id = accounts.account_id
 )
 
-select * from identified
+select * from outbound

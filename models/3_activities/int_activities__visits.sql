@@ -24,16 +24,17 @@ bots as (
     select * from {{ ref("int_bot_visitors") }}
 ),
 
--- A visit with one login is all that customer's, also the part before the login.
+-- Who each login is: the customer, or for an unknown login the login itself.
 logins as (
     select
-        *,
-        count(login_hash) over session as login_count,
-        max(login_hash) over session as session_login_hash
+        visits.*,
+        identifiers.customer_id,
+        coalesce(identifiers.customer_id, visits.login_hash) as person
     from visits
-    window session as (partition by channel, visitor_id, session_id)
+    left join identifiers on visits.login_hash = identifiers.identifier_hash
 ),
 
+-- A visit with the logins of one person is all theirs, also the part before the login.
 attributed as (
     select
         channel,
@@ -41,28 +42,35 @@ attributed as (
         session_id,
         started_at,
         engaged_seconds,
-        case when login_count = 1 then session_login_hash else login_hash end as login_hash,
-        login_count > 1 and login_hash is null as is_between_logins
+        case when min(person) over session = max(person) over session
+            then max(person) over session else person
+        end as person,
+        case when min(person) over session = max(person) over session
+            then max(customer_id) over session else customer_id
+        end as customer_id,
+        person is null and min(person) over session != max(person) over session as is_between_logins
     from logins
+    window session as (partition by channel, visitor_id, session_id)
 ),
 
 whole_visits as (
     select
         channel,
         visitor_id,
-        login_hash,
+        person,
+        customer_id,
         is_between_logins,
         min(started_at) as started_at,
-        sum(engaged_seconds) as engaged_seconds
+        round(sum(engaged_seconds), 3) as engaged_seconds
     from attributed
-    group by channel, visitor_id, session_id, login_hash, is_between_logins
+    group by channel, visitor_id, session_id, person, customer_id, is_between_logins
 ),
 
 recognised as (
     select
         case
             when whole_visits.is_between_logins then null
-            when whole_visits.login_hash is not null then identifiers.customer_id
+            when whole_visits.person is not null then whole_visits.customer_id
             when not owners.is_ambiguous then owners.customer_id
         end as customer_id,
         whole_visits.started_at as activity_at,
@@ -72,10 +80,9 @@ recognised as (
         case
             when bots.visitor_id is not null then 'bot'
             when whole_visits.is_between_logins then 'ambiguous_visitor'
-            when whole_visits.login_hash is null and owners.is_ambiguous then 'ambiguous_visitor'
+            when whole_visits.person is null and owners.is_ambiguous then 'ambiguous_visitor'
         end as excluded_reason
     from whole_visits
-    left join identifiers on whole_visits.login_hash = identifiers.identifier_hash
     left join owners
         on whole_visits.channel = owners.channel
         and whole_visits.visitor_id = owners.visitor_id

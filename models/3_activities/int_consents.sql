@@ -24,17 +24,38 @@ changes as (
         and excluded_reason is null
 ),
 
-ordered as (
+first_sends as (
     select
         customer_id,
         channel,
-        is_granted,
-        {{ local_date("changed_at") }} as counts_from,
-        {{ local_date("lead(changed_at) over customer_channel") }} as counts_until,
-        max(case when is_granted or is_unsubscribe then 1 else 0 end) over customer_channel
-            as had_consent
+        min(activity_at) as first_sent_at
+    from {{ ref("int_activities__outbound") }}
+    where activity = {{ dbt.concat(["channel", "'_sent'"]) }}
+    group by customer_id, channel
+),
+
+ordered as (
+    select
+        changes.customer_id,
+        changes.channel,
+        changes.is_granted,
+        {{ local_date("changes.changed_at") }} as counts_from,
+        {{ local_date("lead(changes.changed_at) over customer_channel") }} as counts_until,
+        -- Where consent is not on record, a send shows that the channel was open.
+        max(
+            case
+                when changes.is_granted or changes.is_unsubscribe then 1
+                when first_sends.first_sent_at < changes.changed_at then 1
+                else 0
+            end
+        ) over customer_channel as had_consent
     from changes
-    window customer_channel as (partition by customer_id, channel order by changed_at, is_granted)
+    left join first_sends
+        on changes.customer_id = first_sends.customer_id
+        and changes.channel = first_sends.channel
+    window customer_channel as (
+        partition by changes.customer_id, changes.channel order by changes.changed_at, changes.is_granted
+    )
 ),
 
 consents as (

@@ -37,7 +37,7 @@ totals as (
         spine.first_score_date_number,
         spine.score_date_number,
         {% for column in sums %}
-        coalesce(sum(activity_changes.{{ column }}) over history, 0) as {{ column }},
+        round(coalesce(sum(activity_changes.{{ column }}) over history, 0), 3) as {{ column }},
         {% endfor %}
         {% for column in distinct_sums %}
         coalesce(sum(distinct_changes.{{ column }}) over history, 0) as {{ column }},

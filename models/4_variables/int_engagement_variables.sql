@@ -16,13 +16,18 @@ reach as (
         totals.*,
         running.*,
         {% for channel in ["email", "postal", "sms", "push"] %}
-        totals.{{ channel }}_left > 0 or (
-            running.has_{{ channel }}_sent
-            and totals.{{ channel }}_sent_count > 0
-            and (totals.{{ channel }}_granted > 0 or not running.is_{{ channel }}_consent_kept)
+        running.has_{{ channel }}_sent and (
+            totals.{{ channel }}_left > 0
+            or (
+                totals.{{ channel }}_sent_count > 0
+                and (totals.{{ channel }}_granted > 0 or not running.is_{{ channel }}_consent_kept)
+            )
         ) as is_{{ channel }}_reached,
         {% endfor %}
-        totals.web_visitor > 0 and running.has_web_visited as is_web_reached,
+        totals.web_visitor > 0 and (
+            running.has_web_visited or running.has_online_ordered
+            or running.has_review_written or running.has_comment_written
+        ) as is_web_reached,
         totals.app_user > 0 and running.has_app_visited as is_app_reached,
         totals.member > 0 as is_member
     from totals
@@ -68,7 +73,7 @@ across_channels as (
 measures as (
     select
         *,
-        email_sent_count - email_bounced_count as emails_arrived,
+        greatest(email_sent_count - email_bounced_count, 0) as emails_arrived,
         {{ dbt.datediff("last_counted_date", "score_date", "day") }} as days_since_last
     from across_channels
 ),
@@ -86,14 +91,15 @@ variables as (
         case when is_postal_reached then postal_replied_count end as postal_replies,
         case when is_sms_reached then sms_answered_count end as sms_answers,
         case when is_push_reached then push_opened_count end as push_opens,
-        case when is_web_reached then web_visited_count end as web_visits,
-        case when is_web_reached then web_visited_seconds / 60 end as web_engaged_minutes,
+        case when is_web_reached and has_web_visited then web_visited_count end as web_visits,
+        case when is_web_reached and has_web_visited then web_visited_seconds / 60 end
+            as web_engaged_minutes,
         case when is_web_reached and has_online_ordered then online_ordered_count end
             as online_orders,
         case when is_app_reached then app_visited_count end as app_visits,
         case when is_app_reached then app_visited_seconds / 60 end as app_engaged_minutes,
         case
-            when has_store_purchased or has_store_visited
+            when has_store_purchased or has_store_visited or has_event_attended
                 then store_purchased_count + store_visited_count + event_attended_count
         end as store_visits,
         case

@@ -47,6 +47,7 @@ scored as (
         on calendar.calendar_date = greatest(
             started.scored_from_date, (select min(calendar_date) from {{ ref("int_calendar") }})
         )
+    where started.scored_from_date is not null
 )
 
 select * from scored

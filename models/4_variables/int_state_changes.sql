@@ -38,6 +38,14 @@ spans as (
     union all
     select
         customer_id,
+        {{ dbt.concat(["channel", "'_withdrawn'"]) }} as state,
+        counts_from,
+        cast(null as date) as counts_until
+    from consents
+    where consent_state != 'granted'
+    union all
+    select
+        customer_id,
         activity as state,
         counts_from,
         counts_until
@@ -84,7 +92,7 @@ pivoted as (
         sum(case when state = '{{ state }}' then state_count else 0 end) as {{ column }},
         {% endfor %}
         {% for channel in consent_channels() %}
-        max(case when state in ('{{ channel }}_left', '{{ channel }}_declined') then last_date end)
+        max(case when state = '{{ channel }}_withdrawn' then last_date end)
             as {{ channel }}_withdrawn_date,
         {% endfor %}
         score_date_number

@@ -8,21 +8,19 @@ weights as (
     select * from {{ ref("int_scorecard_weights") }}
 ),
 
-everywhere as (
-    select * from weights
-    where market = '*'
-),
-
 assigned as (
     select
         customers.customer_id,
-        everywhere.scorecard_version,
-        coalesce(weights.market, everywhere.market) as market
+        weights.scorecard_version,
+        weights.market
     from customers
-    cross join everywhere
-    left join weights
-        on everywhere.scorecard_version = weights.scorecard_version
-        and customers.market = weights.market
+    inner join weights
+        on customers.market = weights.market
+        or weights.market = '*'
+    qualify row_number() over (
+            partition by customers.customer_id, weights.scorecard_version
+            order by case when weights.market = '*' then 1 else 0 end
+        ) = 1
 )
 
 select * from assigned

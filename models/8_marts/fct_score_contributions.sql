@@ -32,7 +32,7 @@ weighted as (
         normalised.normalised_value,
         case
             when normalised.normalised_value is null then 0
-            else scorecards.weight / scores.measured_weight
+            else coalesce(scorecards.weight / nullif(scores.measured_weight, 0), 0)
         end as effective_weight
     from normalised
     inner join scores

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import duckdb
@@ -213,3 +214,12 @@ SCORES = """
     from engagement_marts.fct_engagement_scores
     join engagement_marts.fct_customer_segments using (customer_id, score_date, scorecard_version)
 """
+
+
+def model_module(path: str):
+    """A Python model of dbt as a module, so that its functions can be called."""
+    file = ROOT / "models" / path
+    spec = spec_from_file_location(file.stem, file)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -5,6 +5,7 @@ import pytest
 from harness import SCORE_KEY, seed, variable_dimensions
 
 DIMENSIONS = sorted(set(variable_dimensions().values()))
+VERSIONS = sorted({row["scorecard_version"] for row in seed("scorecards")})
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def agree(found: np.ndarray, expected: np.ndarray) -> bool:
     return np.allclose(found, expected, rtol=0, atol=1e-9, equal_nan=True)
 
 
-@pytest.mark.parametrize("version", sorted({row["scorecard_version"] for row in seed("scorecards")}))
+@pytest.mark.parametrize("version", VERSIONS)
 def test_numpy_finds_the_same_score_subscores_and_coverage(demo, scores, version):
     normalised = demo.columns(f"""
         select * from engagement_normalised.int_normalised_variables

@@ -20,7 +20,7 @@ EVENTS = {
     "raw_crm.contact_responses": ("responded_at", "response_id"),
     "raw_crm.surveys": ("answered_at", "survey_id"),
     "raw_crm.service_tickets": ("opened_at", "ticket_id"),
-    "raw_web.events": ("event_at", "coalesce(event_id, concat(anonymous_id, event_at, event_name))"),
+    "raw_web.events": ("event_at", "event_id, anonymous_id, session_id, event_at"),
     "raw_web.reviews": ("reviewed_at", "review_id"),
     "raw_app.events": ("event_at", "event_id"),
     "raw_loyalty.transactions": ("transacted_at", "transaction_id"),
@@ -85,7 +85,8 @@ def builds(demo, tmp_path_factory) -> dict[str, Project]:
 
 
 def test_the_three_dates_are_period_ends_of_the_whole_build(demo):
-    ends = "select score_date::varchar from engagement_variables.int_score_dates where is_period_end"
+    ends = """
+        select score_date::varchar from engagement_variables.int_score_dates where is_period_end"""
     assert set(DATES) < {day for (day,) in demo.ask(ends)}
 
 

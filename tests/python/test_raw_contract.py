@@ -81,14 +81,16 @@ def on_another_clock(demo: Project, folder: Path) -> Project:
 
 
 def without_web_and_app(demo: Project, folder: Path) -> Project:
-    """No website, no app, no products, and tables without some of their optional columns."""
+    """No website, app, products or responses, and tables without some of their columns."""
     changes = {
         "raw_crm.customers": "select * exclude (market, household_id, phone) from rows",
         "raw_loyalty.transactions": "select * exclude (store_id, currency) from rows",
+        "raw_loyalty.store_visits": "select * exclude (duration_seconds) from rows",
     }
     raw = copy_raw(demo.raw, folder / "raw", changes)
     shutil.rmtree(raw / "raw_web")
     shutil.rmtree(raw / "raw_app")
+    shutil.rmtree(raw / "raw_crm" / "contact_responses")
     (raw / "raw_loyalty" / "products.parquet").unlink()
     return Project(folder / "build", raw).build("--select", *RELATIONS)
 
@@ -150,9 +152,20 @@ MISSING = [
     "web_visits", "web_engaged_minutes", "online_orders", "app_visits", "app_engaged_minutes",
     "reviews_written", "category_diversity",
 ]  # fmt: skip
+MEASURED_AS_SILENT = [
+    "email_opens", "email_clicks", "email_click_rate", "postal_replies", "sms_answers",
+    "push_opens", "store_visit_minutes",
+]  # fmt: skip
+AS_SILENT = pytest.mark.xfail(
+    strict=True,
+    reason="2026-11-22: responses or durations that no system keeps count as 0, see design.md, Raw "
+    "contract: not measurable rather than zero",
+)
 
 
-@pytest.mark.parametrize("variable", MISSING)
+@pytest.mark.parametrize(
+    "variable", [*MISSING, *(pytest.param(name, marks=AS_SILENT) for name in MEASURED_AS_SILENT)]
+)
 def test_a_variable_of_a_missing_table_is_null_for_everybody(demo, builds, variable):
     known = f"select count({variable}) from engagement_variables.int_engagement_variables"
     assert builds["without_web_and_app"].ask(known) == [(0,)]
@@ -171,14 +184,15 @@ def test_missing_tables_are_counted_as_empty(builds):
     rows = counts(builds["without_web_and_app"], "rows_in")
     absent = {table for table, count in rows.items() if count == 0}
     assert absent == {t for t in CONTRACT if t.startswith(("raw_web", "raw_app"))} | {
-        "raw_loyalty.products"
+        "raw_loyalty.products",
+        "raw_crm.contact_responses",
     }
 
 
 def test_missing_tables_leave_the_programme_variables_as_they_are(demo, builds):
     both = """
         select customer_id, score_date, promotions_joined, benefits_redeemed, referrals_made,
-            surveys_answered, email_clicks, preference_completeness
+            surveys_answered, service_contacts, preference_completeness
         from engagement_variables.int_engagement_variables"""
     less = {row[:2]: row for row in builds["without_web_and_app"].ask(both)}
     full = {row[:2]: row for row in demo.ask(both)}

@@ -1,6 +1,7 @@
 """The score finds what the demo hides: the latent engagement that no model reads."""
 
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -158,7 +159,7 @@ def test_each_level_is_on_average_more_engaged_than_the_level_below(worlds, name
     means = level_means(worlds[name])
     assert len(means) == 5
     in_order = [means[rank] for rank in sorted(means)]
-    assert all(low < high for low, high in zip(in_order, in_order[1:], strict=False)), means
+    assert all(low < high for low, high in pairwise(in_order)), means
 
 
 @pytest.mark.parametrize("name", WORLDS)
