@@ -362,8 +362,11 @@ anti join bot using (channel, visitor_id)
 where case when login_id is not null then identifier.customer_no else sole_owner.customer_no end
     is not null;
 
+drop view whole_event;
 drop table event;
 drop table guessed_event;
+drop table session;
+drop table split_session;
 
 -- step: campaigns
 create temp table contact_double as
@@ -916,6 +919,16 @@ left join consent_stretch
 anti join (select * from person where is_internal) as internal
     on internal.customer_no = dated.customer_no
 where dated.day >= coalesce(countable_from, '0001-01-01'::date);
+
+drop table contact;
+drop table response;
+drop table answer;
+drop table visit;
+drop table transaction;
+drop table purchase;
+drop table category_bought;
+drop table card_activity;
+drop table voice;
 
 -- step: totals
 -- One row per customer and stretch of score dates with the same things in the window.
