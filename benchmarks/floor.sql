@@ -1,8 +1,8 @@
--- The whole way from the raw Parquet files to the score mart's variables, by hand, for DuckDB.
--- floor.py runs it step by step (`-- step:` lines), fits, scores and writes. See README.md.
+-- The way from the raw Parquet files to the engagement variables, by hand, for DuckDB. floor.py
+-- runs it step by step (`-- step:` lines), then fits, scores and writes. See README.md.
 --
--- Read from outside: getvariable() of raw (folder), zone, window_days, half_life, and so on; the
--- tables channel and bot_pattern (seeds).
+-- From outside (floor.py): the variables raw (folder), zone, window_days and so on; the types
+-- channel and activity; the tables bot_pattern and channel_run (seeds) and activity_kind.
 --
 -- Everything after identity works on integers: customer_no for a customer, a number for a score
 -- date. A big raw table is deduplicated in two steps: hash the keys, and only where a hash occurs
@@ -146,7 +146,10 @@ full outer join holder using (customer_no);
 -- step: events
 create temp table bot_agent as
 select distinct user_agent
-from (select distinct user_agent from read_parquet(getvariable('raw') || '/raw_web/events/*.parquet'))
+from (
+    select distinct user_agent
+    from read_parquet(getvariable('raw') || '/raw_web/events/*.parquet')
+)
 inner join bot_pattern on lower(user_agent) like '%' || user_agent_part || '%';
 
 create temp table web_double as
@@ -272,25 +275,51 @@ select
     min(login_id) as login_id,
     max(login_id) as last_login_id,
     min(event_at) as started_at,
+    min(event_at) filter (login_id is not null) as login_at,
     count(*) as event_count,
     sum(engaged_seconds) as engaged_seconds,
     bool_or(is_bot) as is_bot
 from whole_event
 group by channel, visitor_id, session_id;
 
--- A session with two logins is split; what lies between them is nobody's.
-create temp table split_session as
+-- The rare session with several logins: whoever they are. Of one person it is all theirs; of
+-- several it is split, and what lies between their logins is nobody's.
+create temp table shared_event as
 select
     channel,
     visitor_id,
-    login_id,
-    min(event_at) as started_at,
-    sum(engaged_seconds) as engaged_seconds
+    session_id,
+    event_at,
+    engaged_seconds,
+    lower(trim(login_id)) as login,
+    identifier.customer_no,
+    coalesce(identifier.customer_no::varchar, 'login ' || lower(trim(login_id))) as person
 from whole_event
 semi join (select * from session where login_id != last_login_id)
     using (channel, visitor_id, session_id)
-where login_id is not null
-group by channel, visitor_id, session_id, login_id;
+left join identifier on lower(trim(login_id)) = identifier.login;
+
+create temp table shared_visit as
+with whose as (
+    select
+        *,
+        if(
+            min(person) over same_session = max(person) over same_session,
+            max(person) over same_session, person
+        ) as owner
+    from shared_event
+    window same_session as (partition by channel, visitor_id, session_id)
+)
+
+select
+    channel,
+    visitor_id,
+    max(customer_no) as customer_no,
+    min(event_at) as started_at,
+    sum(engaged_seconds) as engaged_seconds
+from whose
+where owner is not null
+group by channel, visitor_id, session_id, owner;
 
 create temp table bot as
 select channel, visitor_id from session where is_bot
@@ -303,7 +332,9 @@ semi join (
     having sum(event_count) > getvariable('bot_events_per_day')
 ) using (channel, visitor_id)
 group by
-    channel, visitor_id, cast(started_at at time zone 'UTC' at time zone getvariable('zone') as date)
+    channel,
+    visitor_id,
+    cast(started_at at time zone 'UTC' at time zone getvariable('zone') as date)
 having sum(event_count) > getvariable('bot_events_per_day');
 
 create temp table known_use as
@@ -311,17 +342,15 @@ select channel, visitor_id, customer_no, min(known_at) as known_at
 from (
     select channel, visitor_id, identifier.customer_no, known_at
     from (
-        select channel, visitor_id, login_id, min(started_at) as known_at
-        from (
-            select channel, visitor_id, login_id, started_at from session
-            where login_id = last_login_id
-            union all
-            select channel, visitor_id, login_id, started_at from split_session
-        )
+        select channel, visitor_id, login_id, min(login_at) as known_at from session
+        where login_id = last_login_id
         group by channel, visitor_id, login_id
     )
     inner join identifier on lower(trim(login_id)) = identifier.login
     where identifier.customer_no is not null
+    union all
+    select channel, visitor_id, customer_no, event_at from shared_event
+    where customer_no is not null
     union all
     select 'app', device_id, account.customer_no, installed_at
     from (
@@ -336,37 +365,38 @@ from (
 group by channel, visitor_id, customer_no;
 
 create temp table visit as
-with whole as (
-    select channel, visitor_id, login_id, started_at, engaged_seconds from session
-    where login_id is not distinct from last_login_id
-    union all
-    from split_session
-),
-
-sole_owner as (
+with sole_owner as (
     select channel, visitor_id, any_value(customer_no) as customer_no from known_use
     group by channel, visitor_id
     having count(*) = 1
+),
+
+whole as (
+    select
+        channel,
+        visitor_id,
+        if(login_id is not null, identifier.customer_no, sole_owner.customer_no) as customer_no,
+        started_at,
+        engaged_seconds
+    from session
+    left join identifier on lower(trim(login_id)) = identifier.login
+    left join sole_owner using (channel, visitor_id)
+    where login_id is not distinct from last_login_id
+    union all
+    from shared_visit
 )
 
-select
-    channel,
-    case when login_id is not null then identifier.customer_no else sole_owner.customer_no end
-        as customer_no,
-    started_at,
-    round(engaged_seconds, 3) as engaged_seconds
+select channel, customer_no, started_at, round(engaged_seconds, 3) as engaged_seconds
 from whole
-left join identifier on lower(trim(login_id)) = identifier.login
-left join sole_owner using (channel, visitor_id)
 anti join bot using (channel, visitor_id)
-where case when login_id is not null then identifier.customer_no else sole_owner.customer_no end
-    is not null;
+where customer_no is not null;
 
 drop view whole_event;
 drop table event;
 drop table guessed_event;
 drop table session;
-drop table split_session;
+drop table shared_event;
+drop table shared_visit;
 
 -- step: campaigns
 create temp table contact_double as
@@ -399,7 +429,8 @@ from (
     where is_double
     qualify row_number() over (
         partition by
-            contact_id, if(contact_id is null, row(customer_id, campaign_id, channel, sent_at), null)
+            contact_id,
+            if(contact_id is null, row(customer_id, campaign_id, channel, sent_at), null)
         order by _loaded_at desc
     ) = 1
 )
@@ -454,22 +485,33 @@ from (
 )
 where not coalesce(_is_deleted, false);
 
--- Answers of people; without a contact's number, to the nearest earlier send of the campaign.
+-- Answers of people; without a contact's number, to the customer's nearest earlier send of the
+-- campaign.
 create temp table answer as
 with orphan as (
-    select row_number() over () as orphan_no, * from response
+    select row_number() over () as orphan_no, response.*, account.customer_no
+    from response
+    inner join account on account.account_id = response.customer_id
     where contact_id is null
 ),
 
+candidate as (
+    select contact.*, account.customer_no
+    from contact
+    inner join account on account.account_id = contact.customer_id
+    semi join orphan
+        on orphan.customer_no = account.customer_no and orphan.campaign_id = contact.campaign_id
+),
+
 found as (
-    select orphan.*, contact.channel, contact.sent_at, contact.customer_id as account_id
+    select orphan.*, candidate.channel, candidate.sent_at, candidate.customer_id as account_id
     from orphan
-    inner join contact
-        on contact.customer_id = orphan.customer_id
-        and contact.campaign_id = orphan.campaign_id
-        and contact.sent_at <= orphan.responded_at
+    inner join candidate
+        on candidate.customer_no = orphan.customer_no
+        and candidate.campaign_id = orphan.campaign_id
+        and candidate.sent_at <= orphan.responded_at
     qualify row_number() over (
-        partition by orphan_no order by contact.sent_at desc, contact.contact_id
+        partition by orphan_no order by candidate.sent_at desc, candidate.contact_id
     ) = 1
 ),
 
@@ -488,7 +530,8 @@ select
         when channel = 'email' and response_type = 'bounced' then 'email_bounced'
         when channel = 'email' and response_type = 'opened' then 'email_opened'
         when channel = 'email' and response_type in ('clicked', 'replied') then 'email_clicked'
-        when channel = 'push' and response_type in ('opened', 'clicked', 'replied') then 'push_opened'
+        when channel = 'push' and response_type in ('opened', 'clicked', 'replied')
+            then 'push_opened'
         when channel = 'sms' and response_type in ('clicked', 'replied') then 'sms_answered'
         when channel = 'postal' and response_type in ('clicked', 'replied') then 'postal_replied'
         else 'other'
@@ -533,7 +576,10 @@ select
     row_number() over (order by day)::usmallint as score_no,
     day as score_date,
     day = last_day(day) as is_period_end
-from (select unnest(generate_series('2000-01-01'::date, as_of.day, interval 1 day))::date as day from as_of)
+from (
+    select unnest(generate_series('2000-01-01'::date, as_of.day, interval 1 day))::date as day
+    from as_of
+)
 where day = last_day(day) or day = (select day from as_of);
 
 create temp table day_number as
@@ -560,7 +606,8 @@ select
     here.score_no as from_no,
     next.score_no as next_from_no,
     coalesce(gone.score_no, (select max(score_no) + 1 from score_date))::usmallint as until_no,
-    coalesce(next_gone.score_no, (select max(score_no) + 1 from score_date))::usmallint as next_until_no
+    coalesce(next_gone.score_no, (select max(score_no) + 1 from score_date))::usmallint
+        as next_until_no
 from utc_day
 left join day_number as here on here.day = utc_day.day
 left join day_number as next on next.day = utc_day.day + 1
@@ -593,14 +640,30 @@ with change as (
     where activity = 'unsubscribed'
 ),
 
+-- Where consent is not on record, a send shows that the channel was open.
+first_send as (
+    select account.customer_no, contact.channel, min(sent_at) as first_sent_at
+    from contact
+    inner join account on account.account_id = contact.customer_id
+    semi join (select * from change where not is_granted) as refusal
+        on refusal.customer_no = account.customer_no and refusal.channel = contact.channel
+    group by account.customer_no, contact.channel
+),
+
 dated as (
     select
-        *,
+        change.*,
         (changed_at at time zone 'UTC' at time zone getvariable('zone'))::date as from_day,
         lead(from_day) over later as until_day,
-        bool_or(is_granted or is_unsubscribe) over later as had_agreed
+        bool_or(
+            is_granted or is_unsubscribe or coalesce(first_sent_at < changed_at, false)
+        ) over later as had_agreed
     from change
-    window later as (partition by customer_no, channel order by changed_at, is_granted)
+    left join first_send
+        on first_send.customer_no = change.customer_no and first_send.channel = change.channel
+    window later as (
+        partition by change.customer_no, change.channel order by changed_at, is_granted
+    )
 )
 
 select
@@ -612,10 +675,15 @@ select
     until_day
 from dated;
 
--- Stretches between withdrawals: nothing before countable_from counts, nothing counts past until_day.
+-- Stretches between withdrawals: nothing before countable_from counts, and nothing counts past
+-- until_day.
 create temp table consent_stretch as
 with withdrawal as (
-    select customer_no, channel, from_day, max(coalesce(until_day, '9999-12-31'::date)) as countable_from
+    select
+        customer_no,
+        channel,
+        from_day,
+        max(coalesce(until_day, '9999-12-31'::date)) as countable_from
     from consent
     where not is_granted
     group by customer_no, channel, from_day
@@ -629,7 +697,8 @@ stretch as (
         ) as until_day
     from withdrawal
     union all
-    select customer_no, channel, '0001-01-01'::date, '0001-01-01'::date, min(from_day) from withdrawal
+    select customer_no, channel, '0001-01-01'::date, '0001-01-01'::date, min(from_day)
+    from withdrawal
     group by customer_no, channel
 )
 
@@ -708,7 +777,12 @@ inner join product using (product_id)
 inner join purchase using (transaction_id);
 
 create temp table card_activity as
-select customer_no, 'benefit_redeemed'::activity as activity, 'loyalty'::channel as channel, happened_at, seconds
+select
+    customer_no,
+    'benefit_redeemed'::activity as activity,
+    'loyalty'::channel as channel,
+    happened_at,
+    seconds
 from (
     select member_id, redeemed_at as happened_at, null::double as seconds, _is_deleted
     from read_parquet(getvariable('raw') || '/raw_loyalty/benefit_redemptions.parquet')
@@ -792,13 +866,20 @@ inner join card using (member_id)
 where not coalesce(_is_deleted, false);
 
 create temp table voice as
-select customer_no, 'survey_answered'::activity as activity, 'survey'::channel as channel, answered_at as happened_at, null as label
+select
+    customer_no,
+    'survey_answered'::activity as activity,
+    'survey'::channel as channel,
+    answered_at as happened_at,
+    null as label
 from (
     select customer_id as account_id, answered_at, _is_deleted
     from read_parquet(getvariable('raw') || '/raw_crm/surveys.parquet')
     where customer_id is not null and survey_type is not null and answered_at is not null
     qualify row_number() over (
-        partition by survey_id, if(survey_id is null, row(customer_id, survey_type, answered_at), null)
+        partition by
+            survey_id,
+            if(survey_id is null, row(customer_id, survey_type, answered_at), null)
         order by _loaded_at desc
     ) = 1
 )
@@ -984,7 +1065,8 @@ select
     customer_no,
     from_no,
     until_no,
-    sum(pow(2.0::double, (day - '2000-01-01'::date) / getvariable('half_life_days')::double)) as growth
+    sum(pow(2.0::double, (day - '2000-01-01'::date) / getvariable('half_life_days')::double))
+        as growth
 from active_day
 group by customer_no, from_no, until_no;
 
@@ -1238,14 +1320,12 @@ dated as (
         market,
         least(
             (registered_at at time zone 'UTC' at time zone getvariable('zone'))::date,
-            engaged,
-            if(registered_at is null and engaged is null, first_day, null)
+            engaged
         ) as scored_from,
         (joined_at at time zone 'UTC' at time zone getvariable('zone'))::date as member_from,
         app_from,
         web_from_no
     from person
-    cross join bound
     left join first_doing using (customer_no)
     left join app_use using (customer_no)
     where not is_internal
@@ -1307,25 +1387,36 @@ with total as (
         coalesce(app_seconds, 0) as app_seconds,
         coalesce(store_seconds, 0) as store_seconds,
         coalesce(member_from <= score_date, false) as is_member,
-        coalesce(web_from_no <= score_no, false) and has_web_visited as is_web_reached,
+        coalesce(web_from_no <= score_no, false)
+        and (has_web_visited or has_online_ordered or has_review_written) as is_web_reached,
         coalesce(app_from <= score_date, false) and has_app_visited as is_app_reached,
-        coalesce(
-            email_left
-            or (has_email_sent and email_sent > 0 and (email_granted or not keeps_email_consent)),
-            has_email_sent and email_sent > 0 and not keeps_email_consent
+        has_email_sent and (
+            coalesce(email_left, false)
+            or (
+                coalesce(email_sent, 0) > 0
+                and (coalesce(email_granted, false) or not keeps_email_consent)
+            )
         ) as is_email_reached,
-        coalesce(
-            postal_left
-            or (has_postal_sent and postal_sent > 0 and (postal_granted or not keeps_postal_consent)),
-            has_postal_sent and postal_sent > 0 and not keeps_postal_consent
+        has_postal_sent and (
+            coalesce(postal_left, false)
+            or (
+                coalesce(postal_sent, 0) > 0
+                and (coalesce(postal_granted, false) or not keeps_postal_consent)
+            )
         ) as is_postal_reached,
-        coalesce(
-            sms_left or (has_sms_sent and sms_sent > 0 and (sms_granted or not keeps_sms_consent)),
-            has_sms_sent and sms_sent > 0 and not keeps_sms_consent
+        has_sms_sent and (
+            coalesce(sms_left, false)
+            or (
+                coalesce(sms_sent, 0) > 0
+                and (coalesce(sms_granted, false) or not keeps_sms_consent)
+            )
         ) as is_sms_reached,
-        coalesce(
-            push_left or (has_push_sent and push_sent > 0 and (push_granted or not keeps_push_consent)),
-            has_push_sent and push_sent > 0 and not keeps_push_consent
+        has_push_sent and (
+            coalesce(push_left, false)
+            or (
+                coalesce(push_sent, 0) > 0
+                and (coalesce(push_granted, false) or not keeps_push_consent)
+            )
         ) as is_push_reached,
         is_email_reached or is_postal_reached or is_sms_reached or is_push_reached
         or is_web_reached or is_app_reached or is_member or has_store_purchased
@@ -1347,18 +1438,20 @@ select
     if(is_email_reached, email_clicked, null) as email_clicks,
     if(
         is_email_reached,
-        least(coalesce(email_clicked / nullif(email_sent - email_bounced, 0), 0), 1),
+        least(coalesce(email_clicked / nullif(greatest(email_sent - email_bounced, 0), 0), 0), 1),
         null
     ) as email_click_rate,
     if(is_postal_reached, postal_replied, null) as postal_replies,
     if(is_sms_reached, sms_answered, null) as sms_answers,
     if(is_push_reached, push_opened, null) as push_opens,
-    if(is_web_reached, web_visited, null) as web_visits,
-    if(is_web_reached, web_seconds / 60, null) as web_engaged_minutes,
+    if(is_web_reached and has_web_visited, web_visited, null) as web_visits,
+    if(is_web_reached and has_web_visited, web_seconds / 60, null) as web_engaged_minutes,
     if(is_web_reached and has_online_ordered, online_ordered, null) as online_orders,
     if(is_app_reached, app_visited, null) as app_visits,
     if(is_app_reached, app_seconds / 60, null) as app_engaged_minutes,
-    if(has_store_purchased or has_store_visited, store_visited, null) as store_visits,
+    if(
+        has_store_purchased or has_store_visited or has_event_attended, store_visited, null
+    ) as store_visits,
     if(has_store_visited or has_event_attended, store_seconds / 60, null) as store_visit_minutes,
     if(has_event_attended and is_member, event_attended, null) as events_attended,
     if(has_service_contacted, service_contacted, null) as service_contacts,

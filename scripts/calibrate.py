@@ -1,4 +1,4 @@
-"""Writes the parameters that the last build fitted to seeds/calibration.csv, for a person to review.
+"""Writes what the last build fitted to seeds/calibration.csv, for a person to review.
 
 Once committed, every build scores by them, so that a rebuild from nothing gives the same scores.
 """

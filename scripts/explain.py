@@ -18,7 +18,9 @@ def main():
         select customer_id, score_date, scorecard_version, score, coverage
         from {schema}_marts.fct_engagement_scores
         where is_latest and customer_id = coalesce(?, (
-            select max_by(customer_id, score) from {schema}_marts.fct_engagement_scores where is_latest
+            select max_by(customer_id, score)
+            from {schema}_marts.fct_engagement_scores
+            where is_latest
         ))
         order by scorecard_version
         """,
@@ -34,9 +36,12 @@ def main():
         result = connection.execute(
             f"""
             select
-                variable_name, dimension, round(variable_value, 2) as variable_value,
+                variable_name,
+                dimension,
+                round(variable_value, 2) as variable_value,
                 round(normalised_value, 2) as normalised_value,
-                round(effective_weight, 3) as effective_weight, round(contribution, 1) as contribution
+                round(effective_weight, 3) as effective_weight,
+                round(contribution, 1) as contribution
             from {schema}_marts.fct_score_contributions
             where customer_id = ? and score_date = ? and scorecard_version = ?
             order by contribution desc, variable_name

@@ -39,7 +39,10 @@ def scores(connection, schema):
         yield f"  coverage {coverage:.0%}: the share of the scorecard that could be measured"
         levels = connection.execute(
             f"""
-            select coalesce(engagement_level, 'no level'), coalesce(level_rank, 0) as level_rank, count(*)
+            select
+                coalesce(engagement_level, 'no level'),
+                coalesce(level_rank, 0) as level_rank,
+                count(*)
             from {schema}_marts.fct_customer_segments
             where is_latest and scorecard_version = ? group by all order by level_rank desc
             """,

@@ -20,7 +20,8 @@ def fit(values):
     if upper == lower:
         lower, upper = known.min(), known.max()
     clipped = np.clip(known, lower, upper)
-    statistics = {"lower": lower, "upper": upper, "mean": clipped.mean(), "deviation": clipped.std()}
+    statistics = {"lower": lower, "upper": upper}
+    statistics |= {"mean": clipped.mean(), "deviation": clipped.std()}
     for percent, value in zip(QUANTILES, np.quantile(clipped, QUANTILES / 100), strict=True):
         statistics[f"p{percent:03d}"] = value
     return {name: float(value) for name, value in statistics.items()}
@@ -43,12 +44,12 @@ def model(dbt, session):
         reference = sample.filter(nw.col("scorecard_version") == version)
         if len(reference) == 0:
             raise ValueError(
-                f"Scorecard {version}: its reference period holds no period end with data, so there "
-                "is nothing to normalise by. Set the variables reference_start_date and "
+                f"Scorecard {version}: its reference period holds no period end with data, so "
+                "there is nothing to normalise by. Set the variables reference_start_date and "
                 "reference_end_date (or the scorecard's own dates) to a period within the data."
             )
-        names = set(scorecards.filter(nw.col("scorecard_version") == version)["variable_name"].to_list())
-        for name in sorted(names):
+        own = scorecards.filter(nw.col("scorecard_version") == version)
+        for name in sorted(set(own["variable_name"].to_list())):
             values = reference[name].cast(nw.Float64).fill_null(float("nan")).to_numpy()
             rows += [(version, name, key, value, False) for key, value in fit(values).items()]
     columns = ["scorecard_version", "variable_name", "statistic", "value", "is_frozen"]

@@ -6,6 +6,9 @@ a straight line. z_score: 1 / (1 + exp(-(x - mean) / deviation)). A constant var
 z_score 0.5), and a variable that is not measurable stays null. Where lower is better: 1 - that.
 """
 
+from itertools import pairwise
+from math import log
+
 import narwhals as nw
 
 
@@ -14,7 +17,7 @@ def normalised(column, normaliser, direction, p):
     x = nw.col(column).clip(p["lower"], p["upper"])
     value = {
         "min_max": lambda: share(x, p["lower"], p["upper"]),
-        "log_min_max": lambda: share((x + 1).log(), _log(p["lower"]), _log(p["upper"])),
+        "log_min_max": lambda: share((x + 1).log(), log(p["lower"] + 1), log(p["upper"] + 1)),
         "percentile": lambda: percentile(x, [p[f"p{k:03d}"] for k in range(0, 101, 5)]),
         "z_score": lambda: logistic(x, p["mean"], p["deviation"]),
     }[normaliser]()
@@ -28,7 +31,7 @@ def share(x, lower, upper):
 
 
 def percentile(x, quantiles):
-    steps = list(zip(quantiles, quantiles[1:], strict=False))
+    steps = list(pairwise(quantiles))
     return sum(
         share(x, low, high) if high > low else (x > low).cast(nw.Float64) for low, high in steps
     ) / len(steps)
@@ -38,12 +41,6 @@ def logistic(x, mean, deviation):
     if deviation == 0:
         return x * 0.0 + 0.5
     return 1 / (1 + ((mean - x) / deviation).exp())
-
-
-def _log(value):
-    from math import log
-
-    return log(value + 1)
 
 
 def model(dbt, session):

@@ -86,13 +86,20 @@ def model(dbt, session):
         segmented = nearest(levels(segmented, bounds, version["minimum_coverage"]), centroids)
         label = nw.lit(None, nw.String)
         for row in own_levels:
-            label = nw.when(nw.col("level_rank") == row["level_rank"]).then(
-                nw.lit(row["engagement_level"])
-            ).otherwise(label)
+            label = (
+                nw.when(nw.col("level_rank") == row["level_rank"])
+                .then(nw.lit(row["engagement_level"]))
+                .otherwise(label)
+            )
         frames.append(
             segmented.select(
-                "customer_id", "score_date", "score_date_number", "scorecard_version",
-                label.alias("engagement_level"), "level_rank", "persona",
+                "customer_id",
+                "score_date",
+                "score_date_number",
+                "scorecard_version",
+                label.alias("engagement_level"),
+                "level_rank",
+                "persona",
             )
         )
     return nw.concat(frames).to_native()

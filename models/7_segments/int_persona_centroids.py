@@ -59,17 +59,18 @@ def model(dbt, session):
     if not dbt.config.meta_get("use_calibration"):
         frozen = frozen.head(0)
     rows = [
-        (row["scorecard_version"], row["kind"].removeprefix("persona:"), row["name"], row["statistic"], row["value"])
-        for row in frozen.iter_rows(named=True)
+        (version, kind.removeprefix("persona:"), *statistic)
+        for version, kind, *statistic in frozen.iter_rows()
     ]
-    columns = [name for name in sample.columns if name.startswith("score_") and name != "score_date"]
+    columns = [name for name in sample.columns if name.startswith("score_")]
+    columns.remove("score_date")
     dimensions = [name.removeprefix("score_") for name in columns]
     for version in versions.iter_rows(named=True):
         key = version["scorecard_version"]
         if key not in {row[0] for row in rows}:
-            values = sample.filter(nw.col("scorecard_version") == key).select(columns)
-            values = values.with_columns(nw.all().cast(nw.Float64).fill_null(float("nan"))).to_numpy()
-            fitted = fit(values, dimensions, personas, version["persona_count"])
+            known = nw.col(*columns).cast(nw.Float64).fill_null(float("nan"))
+            values = sample.filter(nw.col("scorecard_version") == key).select(known)
+            fitted = fit(values.to_numpy(), dimensions, personas, version["persona_count"])
             rows += [(key, *row) for row in fitted]
     header = ["scorecard_version", "persona", "dimension", "statistic", "value"]
     return pa.table(dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)))

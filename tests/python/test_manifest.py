@@ -106,6 +106,19 @@ def test_a_mart_has_the_columns_that_bi_relies_on(demo, name):
     assert set(PUBLIC[name]) - real == set()
 
 
+def one_per_variable(node: dict) -> set[str]:
+    """Columns named for a variable, in a model that says its columns are the variables'.
+
+    They are described once, in int_engagement_variables, so that a new variable is written there
+    alone.
+    """
+    text = " ".join(node["description"].split())
+    if not re.search(r"(one column per|weight of each) variable.*int_engagement_variables", text):
+        return set()
+    suffix = "_weight" if "<variable>_weight" in text else ""
+    return {f"{name}{suffix}" for name in variable_dimensions()}
+
+
 def test_the_project_is_described_column_by_column_as_it_is_built(demo):
     real = defaultdict(list)
     rows = demo.ask("select table_schema, table_name, column_name from information_schema.columns")
@@ -117,9 +130,18 @@ def test_the_project_is_described_column_by_column_as_it_is_built(demo):
     for node in described:
         assert len(node["description"]) > 10, f"{node['name']} has no description"
         declared = {c["name"]: c["description"].strip() for c in node["columns"].values()}
-        columns = real[node["schema"], node["alias"]]
+        columns = set(real[node["schema"], node["alias"]]) - one_per_variable(node)
         assert sorted(declared) == sorted(columns), f"{node['name']}: YAML and table differ"
         assert [c for c in columns if not declared[c]] == [], node["name"]
+
+
+def test_the_variables_themselves_are_all_described_in_one_place(demo):
+    described = demo.manifest["nodes"][f"model.{PROJECT}.int_engagement_variables"]["columns"]
+    assert {name for name, c in described.items() if c["description"]} >= set(variable_dimensions())
+    (count,) = demo.ask("""
+        select count(*) from information_schema.columns
+        where table_name = 'int_engagement_variables'""")[0]
+    assert count == len(described) == len(variable_dimensions()) + 2
 
 
 def test_every_source_column_has_a_type_and_a_description(demo):
@@ -237,8 +259,6 @@ def test_no_spend_is_a_variable():
 
 def test_dbt_parse_prints_no_warning(demo, tmp_path):
     project = Project(tmp_path, demo.raw)
-    done = project.attempt(
-        "--warn-error", "parse", "--no-partial-parse", "--show-all-deprecations"
-    )
+    done = project.attempt("--warn-error", "parse", "--no-partial-parse", "--show-all-deprecations")
     assert done.returncode == 0, done.stdout[-3_000:]
     assert not re.search(r"(?i)warning|deprecat", done.stdout + done.stderr), done.stdout

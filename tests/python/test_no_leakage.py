@@ -74,9 +74,6 @@ def build_as_of(demo: Project, folder, day: str) -> Project:
     return then.dbt("run", "--exclude", *KEPT)
 
 
-
-
-
 @pytest.fixture(scope="module")
 def builds(demo, tmp_path_factory) -> dict[str, Project]:
     folder = tmp_path_factory.mktemp("then")
