@@ -1458,7 +1458,7 @@ select
     if(
         is_reached, coalesce(score_date - last_day, getvariable('window_days')), null
     )::double as recency_days,
-    if(is_reached, round(active_growth / day_growth, 9), null) as decayed_active_days,
+    if(is_reached, round(active_growth / day_growth, 12), null) as decayed_active_days,
     if(is_reached, least(weeks * 7.0::double / getvariable('window_days'), 1), null)
         as active_weeks_rate,
     if(

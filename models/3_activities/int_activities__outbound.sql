@@ -39,7 +39,8 @@ nearest_sends as (
         and responses.responded_at >= contacts.sent_at
     where responses.contact_id is null
     qualify row_number() over (
-            partition by responses.response_id order by contacts.sent_at desc, contacts.contact_id asc
+            partition by responses.response_id
+            order by contacts.sent_at desc, contacts.contact_id asc
         ) = 1
 ),
 

@@ -54,7 +54,8 @@ ordered as (
         on changes.customer_id = first_sends.customer_id
         and changes.channel = first_sends.channel
     window customer_channel as (
-        partition by changes.customer_id, changes.channel order by changes.changed_at, changes.is_granted
+        partition by changes.customer_id, changes.channel
+        order by changes.changed_at, changes.is_granted
     )
 ),
 

@@ -82,28 +82,31 @@ variables as (
     select
         customer_id,
         score_date,
-        case when is_email_reached then email_opened_count end as email_opens,
-        case when is_email_reached then email_clicked_count end as email_clicks,
+        case when is_email_reached and has_email_opened then email_opened_count end as email_opens,
+        case when is_email_reached and has_email_clicked then email_clicked_count end
+            as email_clicks,
         case
-            when is_email_reached
+            when is_email_reached and has_email_clicked
                 then least(coalesce(email_clicked_count / nullif(emails_arrived, 0), 0), 1)
         end as email_click_rate,
-        case when is_postal_reached then postal_replied_count end as postal_replies,
-        case when is_sms_reached then sms_answered_count end as sms_answers,
-        case when is_push_reached then push_opened_count end as push_opens,
+        case when is_postal_reached and has_postal_replied then postal_replied_count end
+            as postal_replies,
+        case when is_sms_reached and has_sms_answered then sms_answered_count end as sms_answers,
+        case when is_push_reached and has_push_opened then push_opened_count end as push_opens,
         case when is_web_reached and has_web_visited then web_visited_count end as web_visits,
-        case when is_web_reached and has_web_visited then web_visited_seconds / 60 end
+        case when is_web_reached and has_web_visited_seconds then web_visited_seconds / 60 end
             as web_engaged_minutes,
         case when is_web_reached and has_online_ordered then online_ordered_count end
             as online_orders,
         case when is_app_reached then app_visited_count end as app_visits,
-        case when is_app_reached then app_visited_seconds / 60 end as app_engaged_minutes,
+        case when is_app_reached and has_app_visited_seconds then app_visited_seconds / 60 end
+            as app_engaged_minutes,
         case
             when has_store_purchased or has_store_visited or has_event_attended
                 then store_purchased_count + store_visited_count + event_attended_count
         end as store_visits,
         case
-            when has_store_visited or has_event_attended
+            when has_store_visited_seconds or has_event_attended_seconds
                 then (store_visited_seconds + event_attended_seconds) / 60
         end as store_visit_minutes,
         case when has_event_attended and is_member then event_attended_count end as events_attended,
@@ -112,7 +115,7 @@ variables as (
             when is_reached
                 then coalesce(days_since_last, {{ var("window_days") }})
         end as recency_days,
-        case when is_reached then round(decayed_days / {{ growth("score_date") }}, 9) end
+        case when is_reached then round(decayed_days / {{ growth("score_date") }}, 12) end
             as decayed_active_days,
         case when is_reached then least(active_weeks * 7.0e0 / {{ var("window_days") }}, 1) end
             as active_weeks_rate,

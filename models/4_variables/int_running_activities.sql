@@ -36,8 +36,12 @@ first_answers as (
 
 first_numbers as (
     select
-        {% for activity in catalogue %}
+        {% for activity, kind in catalogue.items() %}
         min(case when {{ activity }}_count > 0 then score_date_number end) as {{ activity }},
+        {% if kind.has_duration %}
+        min(case when {{ activity }}_seconds > 0 then score_date_number end)
+            as {{ activity }}_seconds,
+        {% endif %}
         {% endfor %}
         min(score_date_number) as first_number
     from changes
@@ -74,6 +78,10 @@ running as (
         {% for activity, kind in catalogue.items() %}
         coalesce(first_numbers.{{ activity }} <= score_dates.score_date_number, false)
         and not closed_channels.is_{{ kind.channel }}_closed as has_{{ activity }},
+        {% if kind.has_duration %}
+        coalesce(first_numbers.{{ activity }}_seconds <= score_dates.score_date_number, false)
+        and not closed_channels.is_{{ kind.channel }}_closed as has_{{ activity }}_seconds,
+        {% endif %}
         {% endfor %}
         score_dates.score_date_number
     from score_dates

@@ -1,9 +1,5 @@
-{% set states = {
-    "preferences_given": "preference_given",
-    "member": "member",
-    "web_visitor": "web_visitor",
-    "app_user": "app_user",
-} %}
+{% set states = {"preferences_given": "preference_given", "member": "member"} %}
+{% do states.update({"web_visitor": "web_visitor", "app_user": "app_user"}) %}
 {% for channel in consent_channels() %}
 {% do states.update({channel ~ "_granted": channel ~ "_granted"}) %}
 {% do states.update({channel ~ "_left": channel ~ "_left"}) %}

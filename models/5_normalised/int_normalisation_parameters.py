@@ -20,11 +20,13 @@ def fit(values):
     if upper == lower:
         lower, upper = known.min(), known.max()
     clipped = np.clip(known, lower, upper)
-    statistics = {"lower": lower, "upper": upper}
-    statistics |= {"mean": clipped.mean(), "deviation": clipped.std()}
+    statistics = {"lower": lower, "upper": upper, "mean": lower, "deviation": 0.0}
+    if upper > lower:
+        statistics |= {"mean": clipped.mean(), "deviation": clipped.std()}
     for percent, value in zip(QUANTILES, np.quantile(clipped, QUANTILES / 100), strict=True):
         statistics[f"p{percent:03d}"] = value
-    return {name: float(value) for name, value in statistics.items()}
+    # To 12 digits, so that equal quantiles are equal whatever the rounding on the way.
+    return {name: float(f"{value:.12g}") for name, value in statistics.items()}
 
 
 def model(dbt, session):

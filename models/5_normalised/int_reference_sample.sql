@@ -16,7 +16,8 @@ period_ends as (
 in_reference as (
     select
         versions.scorecard_version,
-        variables.*
+        variables.customer_id,
+        variables.score_date
     from versions
     inner join period_ends
         on versions.reference_start_date <= period_ends.score_date
@@ -29,8 +30,19 @@ sampled as (
     select * from in_reference
     qualify row_number() over (
             partition by scorecard_version
-            order by md5({{ dbt.concat(["customer_id", "'|'", as_text("score_date")]) }}), customer_id
+            order by
+                md5({{ dbt.concat(["customer_id", "'|'", as_text("score_date")]) }}), customer_id
         ) <= {{ var("reference_sample_rows") }}
+),
+
+with_variables as (
+    select
+        sampled.scorecard_version,
+        variables.*
+    from sampled
+    inner join variables
+        on sampled.customer_id = variables.customer_id
+        and sampled.score_date = variables.score_date
 )
 
-select * from sampled
+select * from with_variables

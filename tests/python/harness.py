@@ -184,6 +184,19 @@ def variable_dimensions() -> dict[str, str]:
     }
 
 
+def one_per_variable(node: dict) -> set[str]:
+    """Columns named for a variable, in a model that says its columns are the variables'.
+
+    They are described once, in int_engagement_variables, so that a new variable is written there
+    alone.
+    """
+    text = " ".join(node["description"].split())
+    if not re.search(r"(one column per|weight of each) variable.*int_engagement_variables", text):
+        return set()
+    suffix = "_weight" if "<variable>_weight" in text else ""
+    return {f"{name}{suffix}" for name in variable_dimensions()}
+
+
 def same_rows(one: Project, other: Project, sql: str, key: int, tolerance: float = 1e-9) -> int:
     """Assert that a query gives the same rows in both; returns how many. Key: leading columns."""
     found, expected = (

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 import yaml
-from harness import ROOT, Project, seed, variable_dimensions
+from harness import ROOT, Project, one_per_variable, seed, variable_dimensions
 
 PROJECT = "engagement_scoring"
 PREFIXES = {1: "stg_", 8: "dim_|fct_|rpt_"}  # of a model's name, per layer; int_ elsewhere
@@ -104,19 +104,6 @@ PUBLIC = {
 def test_a_mart_has_the_columns_that_bi_relies_on(demo, name):
     real = {row[0] for row in demo.ask(f"describe engagement_marts.{name}")}
     assert set(PUBLIC[name]) - real == set()
-
-
-def one_per_variable(node: dict) -> set[str]:
-    """Columns named for a variable, in a model that says its columns are the variables'.
-
-    They are described once, in int_engagement_variables, so that a new variable is written there
-    alone.
-    """
-    text = " ".join(node["description"].split())
-    if not re.search(r"(one column per|weight of each) variable.*int_engagement_variables", text):
-        return set()
-    suffix = "_weight" if "<variable>_weight" in text else ""
-    return {f"{name}{suffix}" for name in variable_dimensions()}
 
 
 def test_the_project_is_described_column_by_column_as_it_is_built(demo):

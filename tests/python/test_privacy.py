@@ -7,8 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from harness import ROOT, SALT, Project, contract, files
-from test_manifest import one_per_variable
+from harness import ROOT, SALT, Project, contract, files, one_per_variable
 
 SUFFIXES = (
     "e_?mail|mail|e_?mail_address|phone|phone_number|mobile|first_name|last_name|full_name|surname"

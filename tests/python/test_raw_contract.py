@@ -146,23 +146,13 @@ def test_every_row_that_landed_is_counted(demo):
 
 
 MISSING = [
-    "web_visits", "web_engaged_minutes", "online_orders", "app_visits", "app_engaged_minutes",
-    "reviews_written", "category_diversity",
-]  # fmt: skip
-MEASURED_AS_SILENT = [
-    "email_opens", "email_clicks", "email_click_rate", "postal_replies", "sms_answers",
+    "web_visits", "web_engaged_minutes", "app_visits", "app_engaged_minutes",
+    "reviews_written", "category_diversity", "email_opens", "email_clicks", "email_click_rate", "postal_replies", "sms_answers",
     "push_opens", "store_visit_minutes",
 ]  # fmt: skip
-AS_SILENT = pytest.mark.xfail(
-    strict=True,
-    reason="2026-11-22: responses or durations that no system keeps count as 0, see design.md, Raw "
-    "contract: not measurable rather than zero",
-)
 
 
-@pytest.mark.parametrize(
-    "variable", [*MISSING, *(pytest.param(name, marks=AS_SILENT) for name in MEASURED_AS_SILENT)]
-)
+@pytest.mark.parametrize("variable", MISSING)
 def test_a_variable_of_a_missing_table_is_null_for_everybody(demo, builds, variable):
     known = f"select count({variable}) from engagement_variables.int_engagement_variables"
     assert builds["without_web_and_app"].ask(known) == [(0,)]
