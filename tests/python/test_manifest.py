@@ -153,6 +153,17 @@ def too_long(text: str) -> bool:
     return len(text.splitlines()) > 100 and not reason
 
 
+def test_no_line_of_sql_is_over_100_columns():
+    files = [
+        f
+        for folder in ("models", "macros", "analyses", "tests")
+        for f in ROOT.glob(f"{folder}/**/*.sql")
+    ]
+    lines = [(f, number, line) for f in files for number, line in enumerate(f.open(), 1)]
+    assert len(lines) > 2_000
+    assert [(f.name, number) for f, number, line in lines if len(line.rstrip()) > 100] == []
+
+
 def test_no_model_is_over_100_lines_without_a_reason_on_its_first_line():
     paths = [p for kind in ("sql", "py") for p in sorted((ROOT / "models").rglob(f"*.{kind}"))]
     assert len(paths) > 60

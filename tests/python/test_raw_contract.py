@@ -147,8 +147,8 @@ def test_every_row_that_landed_is_counted(demo):
 
 MISSING = [
     "web_visits", "web_engaged_minutes", "app_visits", "app_engaged_minutes",
-    "reviews_written", "category_diversity", "email_opens", "email_clicks", "email_click_rate", "postal_replies", "sms_answers",
-    "push_opens", "store_visit_minutes",
+    "reviews_written", "category_diversity", "email_opens", "email_clicks", "email_click_rate",
+    "postal_replies", "sms_answers", "push_opens", "store_visit_minutes",
 ]  # fmt: skip
 
 
