@@ -23,7 +23,7 @@ $(READY): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed; found $$($(PYTHON) --version). Set PYTHON=python3.12, say."; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 profiles.yml:
@@ -50,7 +50,8 @@ test: lint build unit example ## Every check: lint, dbt build with its tests, py
 lint: env ## Style of SQL and Python
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint models tests analyses --processes 2
+	@mkdir -p target
+	$(BIN)/sqlfluff lint models tests analyses --processes 2 2> target/sqlfluff.log || { cat target/sqlfluff.log; exit 1; }
 	$(BIN)/sqlfluff lint examples --templater raw
 
 unit: env ## The Python tests (T=name picks some)

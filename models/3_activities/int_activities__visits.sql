@@ -34,6 +34,16 @@ logins as (
     left join identifiers on visits.login_hash = identifiers.identifier_hash
 ),
 
+sessions as (
+    select
+        *,
+        min(person) over session as first_person,
+        max(person) over session as last_person,
+        max(customer_id) over session as session_customer_id
+    from logins
+    window session as (partition by channel, visitor_id, session_id)
+),
+
 -- A visit with the logins of one person is all theirs, also the part before the login.
 attributed as (
     select
@@ -42,15 +52,11 @@ attributed as (
         session_id,
         started_at,
         engaged_seconds,
-        case when min(person) over session = max(person) over session
-            then max(person) over session else person
-        end as person,
-        case when min(person) over session = max(person) over session
-            then max(customer_id) over session else customer_id
-        end as customer_id,
-        person is null and min(person) over session != max(person) over session as is_between_logins
-    from logins
-    window session as (partition by channel, visitor_id, session_id)
+        case when first_person = last_person then last_person else person end as person,
+        case when first_person = last_person then session_customer_id else customer_id end
+            as customer_id,
+        person is null and first_person != last_person as is_between_logins
+    from sessions
 ),
 
 whole_visits as (
