@@ -1,0 +1,138 @@
+"""Real loyalty households, landed and built as the tutorial does, against the files themselves."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+import yaml
+from harness import ROOT, Project
+from scipy.stats import rankdata
+
+DATA = Path(os.environ.get("ENGAGEMENT_REAL_DATA", ROOT / "../shared/data")) / "complete_journey"
+EXAMPLE = ROOT / "examples" / "complete_journey"
+DAY = np.datetime64("2017-06-30")
+
+pytestmark = pytest.mark.skipif(
+    not DATA.is_dir(), reason=f"no Complete Journey data in {DATA}; set ENGAGEMENT_REAL_DATA"
+)
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("journey")
+    land = [sys.executable, EXAMPLE / "land.py", "--data", DATA, "--out", folder / "raw"]
+    subprocess.run(land, check=True, capture_output=True)
+    variables = yaml.safe_load((EXAMPLE / "vars.yml").read_text()) | {
+        "raw_path": str(folder / "raw")
+    }
+    project = Project(folder / "build", folder / "raw", variables=variables).build()
+    return project.dbt("compile", "--select", "score_against_future_purchases")
+
+
+@pytest.fixture(scope="module")
+def purchases():
+    """household -> sorted days with a purchase, in New York, from the file itself."""
+    file = DATA / "transactions_line_sample_2017.parquet"
+    rows = duckdb.sql(
+        f"""select distinct household_id::varchar, transaction_timestamp::date from '{file}'
+        order by all"""
+    ).fetchall()
+    days = {}
+    for household, day in rows:
+        days.setdefault(household, []).append(np.datetime64(day))
+    return {household: np.array(found) for household, found in days.items()}
+
+
+def auc(values, is_buyer):
+    """Area under the ROC curve by the rank sum (Mann and Whitney), ties at their mean rank."""
+    ranks, buyers = rankdata(values), is_buyer.sum()
+    return (ranks[is_buyer].sum() - buyers * (buyers + 1) / 2) / (buyers * (~is_buyer).sum())
+
+
+def measures(journey, purchases):
+    """Areas by (days ahead, measure), and the number of households, worked out in NumPy."""
+    scores = dict(
+        journey.ask(
+            f"""select customer_id, score from engagement_marts.fct_engagement_scores
+            where score_date = '{DAY}' and scorecard_version = 'balanced_1'"""
+        )
+    )
+    known = {h: days for h, days in purchases.items() if (days <= DAY).any()}
+    recency = np.array([-(DAY - d[d <= DAY].max()).astype(int) for d in known.values()])
+    frequency = np.array([(d <= DAY).sum() for d in known.values()])
+    values = {
+        "score": np.array([scores[household] for household in known]),
+        "recency": recency,
+        "frequency": frequency,
+        "recency + frequency": rankdata(recency) + rankdata(frequency),
+    }
+    areas = {}
+    for ahead in (30, 90):
+        buys = np.array([((d > DAY) & (d <= DAY + ahead)).any() for d in known.values()])
+        areas |= {(ahead, name): auc(value, buys) for name, value in values.items()}
+    return areas, len(known)
+
+
+def test_the_analysis_agrees_with_the_files_themselves(journey, purchases):
+    expected, households = measures(journey, purchases)
+    compiled = journey.target.glob("compiled/**/score_against_future_purchases.sql")
+    rows = journey.ask(next(compiled).read_text())
+    assert {row[-1] for row in rows} == {households}
+    assert {(row[0], row[1]) for row in rows} == expected.keys()
+    for ahead, measure, area, *_ in rows:
+        assert area == pytest.approx(expected[ahead, measure], abs=6e-5)
+
+
+def test_the_score_ranks_later_buyers_at_least_as_well_as_recency_and_frequency(journey, purchases):
+    areas, _ = measures(journey, purchases)
+    for ahead in (30, 90):
+        assert areas[ahead, "score"] >= max(a for (days, _), a in areas.items() if days == ahead)
+
+
+def test_every_household_is_scored_at_every_period_end_from_its_first_trace_on(journey):
+    raw = journey.raw / "raw_loyalty" / "members.parquet"
+    joined = dict(
+        duckdb.sql(
+            f"""select
+                member_id, (joined_at at time zone 'UTC' at time zone 'America/New_York')::date
+            from '{raw}'"""
+        ).fetchall()
+    )
+    first_score_date, last = journey.ask(
+        "select min(score_date), max(score_date) from engagement_marts.fct_engagement_scores"
+    )[0]
+    assert str(last) == "2017-12-31"
+    ends = np.arange(np.datetime64(first_score_date, "M"), np.datetime64("2018-01")) + 1
+    ends = ends.astype("datetime64[D]") - 1
+    expected = {(h, e) for h, day in joined.items() for e in ends if e >= np.datetime64(day)}
+    scored = journey.ask(
+        """select customer_id, score_date from engagement_marts.fct_engagement_scores
+        where scorecard_version = 'balanced_1' and score is not null"""
+    )
+    assert {(household, np.datetime64(day)) for household, day in scored} == expected
+    assert len(scored) == len(expected) > 10_000
+
+
+def test_web_and_app_are_not_measurable(journey):
+    with (ROOT / "seeds" / "scorecards.csv").open(newline="") as file:
+        weights = {
+            row["variable_name"]: float(row["weight"])
+            for row in csv.DictReader(file)
+            if row["scorecard_version"] == "balanced_1"
+        }
+    online = {name for name in weights if name.startswith(("web_", "app_", "email_", "push_"))}
+    measured = journey.ask(
+        f"""select {", ".join(f"count({name})" for name in sorted(online))}
+        from engagement_variables.int_engagement_variables"""
+    )[0]
+    assert set(measured) == {0}
+    highest = journey.ask(
+        """select max(coverage) from engagement_marts.fct_engagement_scores
+        where scorecard_version = 'balanced_1'"""
+    )[0][0]
+    assert highest <= 1 - sum(weights[name] for name in online) + 1e-9
