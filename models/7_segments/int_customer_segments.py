@@ -8,6 +8,9 @@ has no level and leaves the fold as it was. The persona is that of the nearest s
 
 import narwhals as nw
 
+KEYS = ["customer_id", "score_date", "score_date_number", "scorecard_version"]
+COLUMNS = [*KEYS, "engagement_level", "level_rank", "persona"]
+
 
 def side(bound, margin, number):
     """1 above, 0 below one bound, held while the score lies within the margin around it."""
@@ -91,15 +94,5 @@ def model(dbt, session):
                 .then(nw.lit(row["engagement_level"]))
                 .otherwise(label)
             )
-        frames.append(
-            segmented.select(
-                "customer_id",
-                "score_date",
-                "score_date_number",
-                "scorecard_version",
-                label.alias("engagement_level"),
-                "level_rank",
-                "persona",
-            )
-        )
+        frames.append(segmented.with_columns(engagement_level=label).select(COLUMNS))
     return nw.concat(frames).to_native()

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
+from harness import contract
 
 ROOT = Path(__file__).resolve().parents[2]
 CUSTOMERS = 300
@@ -43,18 +43,7 @@ EVENT_TIMES = {
 }
 
 
-def declared() -> dict[str, dict[str, dict]]:
-    """`source.table` → column → its declaration, straight from the source YAML."""
-    files = sorted(ROOT.glob("models/1_staging/*/_*__sources.yml"))
-    sources = [source for file in files for source in yaml.safe_load(file.read_text())["sources"]]
-    return {
-        f"{source['name']}.{table['name']}": {c["name"]: c for c in table["columns"]}
-        for source in sources
-        for table in source["tables"]
-    }
-
-
-CONTRACT = declared()
+CONTRACT = contract()
 
 
 def run(out: Path, *more: str) -> subprocess.CompletedProcess:
