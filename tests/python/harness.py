@@ -67,7 +67,7 @@ class Project:
         profiles = (ROOT / "profiles.example.yml").read_text()
         profiles = re.sub(r"(?m)^(\s+path:).*$", rf"\1 {self.database}", profiles)
         (self.folder / "profiles.yml").write_text(profiles)
-        variables = {"raw_path": str(self.raw), **self.variables}
+        variables = {"raw_path": str(self.raw), "use_calibration": False, **self.variables}
         return subprocess.run(
             [
                 str(DBT), *command, "--no-use-colors", "--target", target,

@@ -20,7 +20,11 @@ def frozen_copy(demo, folder):
 def test_a_rebuild_from_the_calibration_gives_the_same_scores(demo, tmp_path):
     copy = frozen_copy(demo, tmp_path / "project")
     # A reference period of other dates: were it fitted again, the scores would differ.
-    other = {"reference_start_date": "2025-06-01", "reference_end_date": "2025-08-31"}
+    other = {
+        "reference_start_date": "2025-06-01",
+        "reference_end_date": "2025-08-31",
+        "use_calibration": True,
+    }
     frozen = Project(tmp_path / "frozen", demo.raw, source=copy, variables=other).build()
     assert same_rows(frozen, demo, SCORES, key=3) > 0
     kept = frozen.ask(
