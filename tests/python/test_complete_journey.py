@@ -73,7 +73,9 @@ def measures(journey, purchases):
     }
     areas = {}
     for ahead in (30, 90):
-        buys = np.array([((d > DAY) & (d <= DAY + ahead)).any() for d in known.values()])
+        buys = np.array(
+            [((d > DAY) & (d <= DAY + np.timedelta64(ahead, "D"))).any() for d in known.values()]
+        )
         areas |= {(ahead, name): auc(value, buys) for name, value in values.items()}
     return areas, len(known)
 
@@ -107,8 +109,8 @@ def test_every_household_is_scored_at_every_period_end_from_its_first_trace_on(j
         "select min(score_date), max(score_date) from engagement_marts.fct_engagement_scores"
     )[0]
     assert str(last) == "2017-12-31"
-    ends = np.arange(np.datetime64(first_score_date, "M"), np.datetime64("2018-01")) + 1
-    ends = ends.astype("datetime64[D]") - 1
+    months = np.arange(np.datetime64(first_score_date, "M"), np.datetime64("2018-01"))
+    ends = (months + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
     expected = {(h, e) for h, day in joined.items() for e in ends if e >= np.datetime64(day)}
     scored = journey.ask(
         """select customer_id, score_date from engagement_marts.fct_engagement_scores
