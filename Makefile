@@ -54,8 +54,8 @@ lint: env ## Style of SQL and Python
 	$(BIN)/sqlfluff lint models tests analyses --processes 2 2> target/sqlfluff.log || { cat target/sqlfluff.log; exit 1; }
 	$(BIN)/sqlfluff lint examples --templater raw
 
-unit: env ## The Python tests (T=name picks some)
-	$(BIN)/python -m pytest $(if $(T),-k $(T))
+unit: env ## The Python tests (T="additivity or consent" picks some)
+	$(BIN)/python -m pytest $(if $(T),-k "$(T)")
 
 example: env ## The tutorial: real loyalty data into a database of its own (DATA=folder)
 	@if [ -d "$(DATA)" ]; then $(MAKE) --no-print-directory example-build; \

@@ -1420,6 +1420,7 @@ with total as (
         ) as is_push_reached,
         is_email_reached or is_postal_reached or is_sms_reached or is_push_reached
         or is_web_reached or is_app_reached or is_member or has_store_purchased
+        or has_store_visited or has_event_attended or has_survey_answered
         or has_service_contacted as is_reached
     from scored
     inner join offer on offer.score_no >= scored.first_no

@@ -65,8 +65,10 @@ across_channels as (
         {% for channel in engagement_channels() %}
         + case when {{ channel }}_counted_date is not null then 1 else 0 end
         {% endfor %} as active_channels,
-        is_email_reached or is_postal_reached or is_sms_reached or is_push_reached or is_web_reached
-        or is_app_reached or is_member or has_store_purchased or has_service_contacted as is_reached
+        is_email_reached or is_postal_reached or is_sms_reached or is_push_reached
+        or is_web_reached or is_app_reached or is_member
+        or has_store_purchased or has_store_visited or has_event_attended
+        or has_service_contacted or has_survey_answered as is_reached
     from last_dates
 ),
 

@@ -168,6 +168,12 @@ def copy_raw(raw: Path, to: Path, changes: dict[str, str]) -> Path:
     return to
 
 
+def copy_project(to: Path) -> Path:
+    """A copy of the project without what builds and people leave in it."""
+    ignored = shutil.ignore_patterns(".*", "data", "target", "logs", "profiles.yml")
+    return Path(shutil.copytree(ROOT, to, ignore=ignored))
+
+
 def seed(name: str, source: Path = ROOT) -> list[dict[str, str]]:
     with (source / "seeds" / f"{name}.csv").open(newline="") as file:
         return list(csv.DictReader(file))

@@ -1,9 +1,8 @@
 """The worked example of CONTRIBUTING.md does what it says, in three files."""
 
 import re
-import shutil
 
-from harness import ROOT, Project
+from harness import ROOT, Project, copy_project
 
 
 def diffs():
@@ -20,9 +19,7 @@ def diffs():
 
 
 def test_a_new_variable_takes_three_files_and_ends_in_the_contributions(demo, tmp_path):
-    copy = tmp_path / "project"
-    ignored = shutil.ignore_patterns(".*", "data", "target", "logs", "profiles.yml")
-    shutil.copytree(ROOT, copy, ignore=ignored)
+    copy = copy_project(tmp_path / "project")
     changes = diffs()
     assert len(changes) == 3
     for file, (before, after) in changes.items():
