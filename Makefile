@@ -11,7 +11,7 @@ DBT := $(BIN)/dbt --no-use-colors
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary explain test lint unit example calibrate benchmark requirements clean
+.PHONY: help env demo-data build summary explain test lint unit example calibrate backfill benchmark requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -75,6 +75,9 @@ example-build:
 calibrate: env ## Freeze what the build fitted into seeds/calibration.csv, for review
 	$(DBT) build --target $(TARGET) --vars "use_calibration: false"
 	@$(BIN)/python scripts/calibrate.py --target $(TARGET)
+
+backfill: env ## Score history period by period (FROM=2025-06-30 TO=2026-10-31 TARGET=)
+	$(BIN)/python scripts/backfill.py --from $(FROM) --to $(TO) --target $(TARGET)
 
 benchmark: env ## The build beside one hand-written script (CUSTOMERS=100000)
 	$(BIN)/python benchmarks/run.py --customers $(or $(filter-out 5000,$(CUSTOMERS)),100000)

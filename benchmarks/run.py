@@ -1,189 +1,260 @@
-"""Measures `dbt run` against the hand-written floor.py on the same raw data; compares the marts.
+"""Measures the build, its increments, the hand-written floor and pandas at several sizes.
 
-    python benchmarks/run.py --customers 100000
+    python benchmarks/run.py --sizes 10000,100000,1000000
+    python benchmarks/run.py --sizes 20000 --only full,floor --rounds 3
+    python benchmarks/run.py --report
 
 README.md says what is measured and how to read it. POSIX only (os.wait4).
 """
 
 import argparse
+import importlib.util
 import os
 import shutil
-import statistics
 import subprocess
 import sys
-import time
-from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import psutil
+from measure import Cost, Results, measure
+from report import report
 
 PROJECT = Path(__file__).resolve().parent.parent
+HERE = PROJECT / "benchmarks"
 WORK = PROJECT / "data" / "benchmark_work"
-LIMIT = 3.0  # what `dbt run`, its start-up aside, may cost in floors
-TOLERANCE = 1e-9
-COMPARED = [
-    "score", "score_recency", "score_frequency", "score_depth", "score_diversity",
-    "score_participation", "score_advocacy", "coverage",
-]  # fmt: skip
+INCREMENTS = ["no_change", "near_real_time", "one_day"]
+MEASUREMENTS = ["start_up", "full", "floor", "pandas", *INCREMENTS, "limited"]
+TRIVIAL = "stg_crm__campaigns"  # a model that costs nothing but dbt's start
+ROWS, CUSTOMERS = 1000, 200  # what the near-real-time run brings
 PROFILE = """\
 engagement_scoring:
   target: benchmark
   outputs:
-    benchmark:
+    benchmark: &benchmark
       type: duckdb
       path: "{database}"
       schema: engagement
       threads: 2
+      settings: {{preserve_insertion_order: false}}
       module_paths: [plugins]
       plugins:
         - module: identifier_salt
           config: {{default_salt: public-salt-of-the-benchmark}}
+    limited:
+      <<: *benchmark
+      settings: {{preserve_insertion_order: false, memory_limit: {memory_limit}GiB}}
 """
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one process took."""
-
-    wall: float  # seconds
-    cpu: float  # seconds
-    memory: float  # GB at its peak
-
-    def __str__(self) -> str:
-        return f"{self.wall:8.1f} s {self.cpu:8.1f} s CPU {self.memory:6.2f} GB"
 
 
 def main() -> None:
     args = arguments()
-    raw = args.raw or PROJECT / "data" / f"benchmark_{args.customers}"
-    if not raw.exists():
-        say(f"Making the raw data of {args.customers:,} customers in {raw}")
-        demo = PROJECT / "demo" / "generate.py"
-        run([sys.executable, demo, "--customers", str(args.customers), "--out", raw, "--quiet"])
-    dbt = Dbt(raw.resolve())
-    floor = [sys.executable, PROJECT / "benchmarks" / "floor.py"]
-    floor += ["--raw", raw.resolve(), "--database", WORK / "floor.duckdb"]
-    say("dbt seed (parses the project; not measured)")
-    dbt.seed()
-    costs = {"start-up": [], "dbt run": [], "floor": []}
-    for number in range(1, args.rounds + 1):
-        say(f"Round {number} of {args.rounds}")
-        dbt.reset()
-        trivial = dbt.command("run", "--select", "stg_crm__campaigns")
-        costs["start-up"].append(measure("start-up", trivial))
-        dbt.reset()
-        costs["dbt run"].append(measure("dbt run", dbt.command("run")))
-        costs["floor"].append(measure("floor", floor))
-    report({name: median(each) for name, each in costs.items()})
-    say("Comparing the score marts")
-    sys.exit(0 if compare(dbt.database, WORK / "floor.duckdb") else 1)
+    results = Results(args.work / "results.jsonl")
+    if not args.report:
+        started = datetime.now().isoformat(timespec="seconds")
+        for size in args.sizes:
+            Benchmark(size, args, results, started).run()
+    is_same = report(results.read(), args.work)
+    sys.exit(0 if is_same else 1)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=1, help="alternating runs; medians count")
-    parser.add_argument("--raw", type=Path, help="raw Parquet files to use instead of making some")
-    return parser.parse_args()
+    parser.add_argument(
+        "--sizes", type=_numbers, default="10000,100000,1000000", help="customers, one or several"
+    )
+    parser.add_argument(
+        "--only", type=_names, default=",".join(MEASUREMENTS), help="the measurements to make"
+    )
+    parser.add_argument("--rounds", type=int, default=1, help="how often; medians count")
+    parser.add_argument(
+        "--raw-dir", type=Path, default=PROJECT / "data",
+        help="where the raw data is, or is made once, as benchmark_<customers>",
+    )  # fmt: skip
+    parser.add_argument("--work", type=Path, default=WORK, help="folder for databases and results")
+    parser.add_argument(
+        "--memory-limit-run", type=float, default=3, help="DuckDB's GiB in the limited build"
+    )
+    three_quarters = round(psutil.virtual_memory().total * 0.75 / 1e9, 1)
+    parser.add_argument(
+        "--pandas-memory", type=float, default=three_quarters, help="GB at which pandas is ended"
+    )
+    parser.add_argument(
+        "--pandas-timeout", type=float, default=3600, help="seconds after which pandas is ended"
+    )
+    parser.add_argument("--report", action="store_true", help="only print what was measured before")
+    args = parser.parse_args()
+    args.work, args.raw_dir = args.work.resolve(), args.raw_dir.resolve()
+    return args
+
+
+def _numbers(text: str) -> list[int]:
+    return sorted(int(number) for number in text.split(","))
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(MEASUREMENTS):
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(sorted(unknown))}: not one of {', '.join(MEASUREMENTS)}"
+        )
+    return names
+
+
+class Benchmark:
+    """All measurements at one size."""
+
+    def __init__(self, size: int, args: argparse.Namespace, results: Results, started: str):
+        self._args, self._results = args, results
+        self._build = args.work / "build"  # one at a time: large
+        self._raw = args.raw_dir / f"benchmark_{size}"
+        memory = psutil.virtual_memory().total / 1e9
+        self._about = {
+            "run": started,
+            "machine": f"{os.cpu_count()} cores, {memory:.0f} GB",
+            "customers": size,
+        }
+        needed = {"start_up"} | ({"full"} if set(args.only) & set(INCREMENTS) else set())
+        self._wanted = needed | set(args.only)
+
+    def run(self) -> None:
+        self._make_raw()
+        shutil.rmtree(self._build, ignore_errors=True)
+        self._build.mkdir(parents=True)
+        dbt = Dbt(self._build, self._args.memory_limit_run)
+        say("dbt seed (not measured)")
+        dbt.seed(self._raw)
+        for number in range(1, self._args.rounds + 1):
+            say(f"{self._about['customers']:,} customers, round {number} of {self._args.rounds}")
+            self._about["round"] = number
+            self._run_full(dbt)
+            self._run_increments(dbt)
+            if "limited" in self._wanted:
+                dbt.reset()
+                self._measure("limited", dbt.prepared_run(self._raw, target="limited"))
+
+    def _make_raw(self) -> None:
+        if not self._raw.exists():
+            size = self._about["customers"]
+            say(f"Making the raw data of {size:,} customers in {self._raw}")
+            generate = [PROJECT / "demo" / "generate.py", "--customers", size, "--out", self._raw]
+            run([sys.executable, *generate, "--quiet"])
+        rows = duckdb.execute(
+            f"select sum(num_rows) from parquet_file_metadata('{self._raw}/raw_*/**/*.parquet')"
+        ).fetchall()
+        self._about["raw_rows"] = int(rows[0][0])
+
+    def _run_full(self, dbt: "Dbt") -> None:
+        """The whole build, and the same scores by other means."""
+        dbt.reset()
+        self._measure("start_up", dbt.prepared_run(self._raw, "--select", TRIVIAL))
+        if "full" in self._wanted:
+            dbt.reset()
+            self._measure("full", dbt.prepared_run(self._raw))
+        floor, mart = self._build / "floor.duckdb", self._build / "score_mart.parquet"
+        mart.unlink(missing_ok=True)
+        if "floor" in self._wanted:
+            script = [sys.executable, HERE / "floor.py", "--raw", self._raw]
+            self._measure("floor", [*script, "--database", floor])
+        if "pandas" in self._wanted:
+            self._measure_pandas(mart)
+        if {"full", "floor"} <= self._wanted:
+            say("Comparing the score marts")
+            marts = [dbt.database, floor, *([mart] if mart.exists() else [])]
+            cost = measure([sys.executable, HERE / "compare.py", *marts], PROJECT)
+            self._results.add(cost, measurement="comparison", **self._about)
+
+    def _measure_pandas(self, mart: Path) -> None:
+        if not importlib.util.find_spec("pandas"):
+            cost = Cost(0, 0, 0, 0, "pandas is not installed")
+            self._results.add(cost, measurement="pandas", **self._about)
+            return
+        script = [sys.executable, HERE / "pandas_pipeline.py", "--raw", self._raw, "--out", mart]
+        limits = self._args.pandas_memory, self._args.pandas_timeout
+        self._measure("pandas", script, *limits)
+
+    def _run_increments(self, dbt: "Dbt") -> None:
+        """What comes after the full build: nothing new, some rows, a day."""
+        if not self._wanted & set(INCREMENTS):
+            return
+        say("Calibrating, and a run that adopts it (not measured)")
+        dbt.calibrate()
+        run(dbt.prepared_run(self._raw, calibrated=True))
+        if "no_change" in self._wanted:
+            self._measure("no_change", dbt.prepared_run(self._raw, calibrated=True))
+        if self._wanted & {"near_real_time", "one_day"}:
+            rows, day = self._build / "raw_with_rows", self._build / "raw_with_day"
+            shutil.rmtree(rows, ignore_errors=True)
+            shutil.rmtree(day, ignore_errors=True)
+            more_raw = [sys.executable, HERE / "more_raw.py"]
+            run([*more_raw, "--raw", self._raw, "--out", rows,
+                 "--rows", ROWS, "--customers", CUSTOMERS])  # fmt: skip
+            run([*more_raw, "--raw", rows, "--out", day, "--day"])
+        if "near_real_time" in self._wanted:
+            command = dbt.prepared_run(rows, "--selector", "near_real_time", calibrated=True)
+            self._measure("near_real_time", command)
+        if "one_day" in self._wanted:
+            self._measure("one_day", dbt.prepared_run(day, calibrated=True))
+
+    def _measure(self, name: str, command: list, *limits: float) -> None:
+        cost = measure(command, PROJECT, *limits)
+        self._results.add(cost, measurement=name, **self._about)
+        say(f"  {name:<16} {cost}")
 
 
 class Dbt:
     """This project run by dbt in a folder, profile and database of the benchmark's own."""
 
-    def __init__(self, raw: Path):
-        self.database = WORK / "engagement_benchmark.duckdb"
-        self._seeded = WORK / "seeded.duckdb"
-        self._vars = f"{{raw_path: '{raw}', use_calibration: false}}"
-        shutil.rmtree(WORK, ignore_errors=True)
-        WORK.mkdir(parents=True)
-        (WORK / "profiles.yml").write_text(PROFILE.format(database=self.database), encoding="utf-8")
+    def __init__(self, folder: Path, memory_limit: float):
+        self.database = folder / "engagement_benchmark.duckdb"
+        self._folder, self._seeded = folder, folder / "seeded.duckdb"
+        profile = PROFILE.format(database=self.database, memory_limit=f"{memory_limit:g}")
+        (folder / "profiles.yml").write_text(profile, encoding="utf-8")
 
-    def command(self, verb: str, *more: str) -> list:
-        return [
-            Path(sys.executable).with_name("dbt"), "--quiet", verb, *more,
-            "--vars", self._vars, "--profiles-dir", WORK,
-            "--target-path", WORK / "target", "--log-path", WORK / "logs",
-        ]  # fmt: skip
-
-    def seed(self) -> None:
-        run(self.command("seed"))
-        run(self.command("parse"))  # so that what is measured finds everything parsed
+    def seed(self, raw: Path) -> None:
+        run(self._command("seed", raw))
         self.database.rename(self._seeded)
 
     def reset(self) -> None:
         """Nothing but the seeds in the database."""
         shutil.copy(self._seeded, self.database)
 
+    def prepared_run(
+        self, raw: Path, *which: str, calibrated: bool = False, target: str = "benchmark"
+    ) -> list:
+        """The command for a run, the project parsed before: other variables would cost a parse."""
+        run(self._command("parse", raw, calibrated=calibrated, target=target))
+        return self._command("run", raw, *which, calibrated=calibrated, target=target)
 
-def run(command: list) -> Cost:
-    """Runs a command in the project's folder; ends the benchmark where it fails."""
-    started = time.perf_counter()
-    process = subprocess.Popen([str(part) for part in command], cwd=PROJECT)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"failed ({process.returncode}): {' '.join(map(str, command))}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(
-        wall=time.perf_counter() - started,
-        cpu=usage.ru_utime + usage.ru_stime,
-        memory=usage.ru_maxrss * unit / 1e9,
-    )
+    def calibrate(self) -> None:
+        """Freezes what the full build fitted, as `make calibrate` and `dbt seed` would."""
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute("""
+                delete from engagement_seeds.calibration;
+                insert into engagement_seeds.calibration by name
+                select scorecard_version, kind, name, statistic, value
+                from engagement_segments.int_calibration
+            """)
 
-
-def measure(name: str, command: list) -> Cost:
-    cost = run(command)
-    say(f"  {name:<12} {cost}")
-    return cost
-
-
-def median(costs: list[Cost]) -> Cost:
-    columns = [(cost.wall, cost.cpu, cost.memory) for cost in costs]
-    return Cost(*(statistics.median(values) for values in zip(*columns, strict=True)))
-
-
-def report(costs: dict[str, Cost]) -> None:
-    start, whole, floor = costs["start-up"], costs["dbt run"], costs["floor"]
-    net = Cost(whole.wall - start.wall, whole.cpu - start.cpu, whole.memory)
-    say("")
-    for name, cost in [*costs.items(), ("net dbt run", net)]:
-        say(f"{name:<12} {cost}")
-    for name, cost in (("net dbt run", net), ("dbt run", whole)):
-        say(f"{name:<12} {cost.wall / floor.wall:8.2f} x {cost.cpu / floor.cpu:8.2f} x the floor")
-    verdict = "within" if net.wall <= LIMIT * floor.wall else "ABOVE"
-    say(f"net dbt run is {verdict} the limit of {LIMIT:g} floors")
+    def _command(
+        self, verb: str, raw: Path, *more: str, calibrated: bool = False, target: str = "benchmark"
+    ) -> list:
+        variables = f"{{raw_path: '{raw}', use_calibration: {str(calibrated).lower()}}}"
+        return [
+            Path(sys.executable).with_name("dbt"), "--quiet", verb, *more, "--vars", variables,
+            "--profiles-dir", self._folder, "--target", target,
+            "--target-path", self._folder / "target", "--log-path", self._folder / "logs",
+        ]  # fmt: skip
 
 
-def compare(dbt_database: Path, floor_database: Path) -> bool:
-    """Whether both marts hold the same keys and, within TOLERANCE, the same numbers."""
-    connection = duckdb.connect(str(dbt_database), read_only=True)
-    connection.execute(f"attach '{floor_database}' as floor (read_only)")
-    marts = {"dbt": "engagement_marts.fct_engagement_scores", "floor": "floor.score_mart"}
-    for name, mart in marts.items():
-        rows, checksum = connection.execute(f"""
-            select count(*), sum(hash(customer_id, score_date, scorecard_version, round(score, 4)))
-            from {mart}
-        """).fetchone()
-        say(f"{name:<12} {rows:>12,} rows, checksum {checksum}")
-    differences = ", ".join(f"coalesce(abs(a.{c} - b.{c}), 0)" for c in COMPARED)
-    unlike = " or ".join(f"(a.{c} is null) != (b.{c} is null)" for c in COMPARED)
-    lonely, one_sided, beyond, largest = connection.execute(f"""
-        select
-            count(*) filter (a.customer_id is null or b.customer_id is null),
-            count(*) filter (a.customer_id = b.customer_id and ({unlike})),
-            count(*) filter (greatest({differences}) >= {TOLERANCE}),
-            max(greatest({differences}))
-        from {marts["dbt"]} as a
-        full outer join {marts["floor"]} as b using (customer_id, score_date, scorecard_version)
-    """).fetchone()
-    say(f"{'keys':<12} {lonely:>12,} in one mart only")
-    say(f"{'nulls':<12} {one_sided:>12,} rows where one mart has a null and the other a number")
-    say(f"{'numbers':<12} {beyond:>12,} rows apart by {TOLERANCE:g} or more; at most {largest:.3g}")
-    same = lonely == one_sided == beyond == 0
-    say("The marts are the same." if same else "THE MARTS DIFFER.")
-    return same
+def run(command: list) -> None:
+    """Runs what is not measured; ends the benchmark where it fails."""
+    code = subprocess.run([str(part) for part in command], cwd=PROJECT).returncode
+    if code:
+        sys.exit(f"failed ({code}): {' '.join(map(str, command))}")
 
 
 def say(text: str) -> None:

@@ -1,7 +1,24 @@
+{{ config(unique_key=["channel", "visitor_id"]) }}
+
 with
 
+{% if is_incremental() %}
+looked_at as (
+    select distinct
+        channel,
+        visitor_id
+    from {{ ref("int_visits") }}
+    where written_at > {{ mark() }}
+),
+
+{% endif %}
 visits as (
     select * from {{ ref("int_visits") }}
+    where
+        replaced_at is null
+        {% if is_incremental() %}
+        and (channel, visitor_id) in (select channel, visitor_id from looked_at)
+        {% endif %}
 ),
 
 agents as (
@@ -50,4 +67,4 @@ bots as (
     group by channel, visitor_id
 )
 
-select * from bots
+{{ keep_replaced("bots", "select channel, visitor_id from looked_at") }}

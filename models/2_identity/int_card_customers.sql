@@ -1,16 +1,45 @@
+{{ config(unique_key="member_id") }}
+
 with
 
+{% if is_incremental() %}
+looked_at as (
+    select member_id from {{ ref("stg_loyalty__members") }}
+    where written_at > {{ mark() }}
+    union
+    select members.member_id
+    from {{ ref("stg_loyalty__members") }} as members
+    inner join {{ ref("int_customer_accounts") }} as accounts
+        on members.customer_id = accounts.account_id
+    where accounts.written_at > {{ mark() }}
+    union
+    select members.member_id
+    from {{ ref("stg_loyalty__members") }} as members
+    inner join {{ ref("int_customer_identifiers") }} as identifiers
+        on members.email_hash = identifiers.identifier_hash
+    where identifiers.written_at > {{ mark() }}
+),
+
+{% endif %}
 members as (
     select * from {{ ref("stg_loyalty__members") }}
+    where
+        replaced_at is null
+        {% if is_incremental() %}
+        and member_id in (select member_id from looked_at)
+        {% endif %}
 ),
 
 accounts as (
     select * from {{ ref("int_customer_accounts") }}
+    where replaced_at is null
 ),
 
 emails as (
     select * from {{ ref("int_customer_identifiers") }}
-    where identifier_type = 'email'
+    where
+        identifier_type = 'email'
+        and replaced_at is null
 ),
 
 matched as (
@@ -35,4 +64,4 @@ matched as (
     left join emails on members.email_hash = emails.identifier_hash
 )
 
-select * from matched
+{{ keep_replaced("matched", "select member_id from looked_at") }}

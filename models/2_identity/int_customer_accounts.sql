@@ -1,7 +1,30 @@
+{{ config(unique_key="account_id") }}
+
 with recursive
 
+{% if is_incremental() %}
+-- The accounts that changed and, where a merge did, all that are in one.
+merges as (
+    select * from {{ ref("stg_crm__customer_merges") }}
+    where exists (
+        select 1 from {{ ref("stg_crm__customer_merges") }} as changed
+        where changed.written_at > {{ mark() }}
+    )
+),
+
+looked_at as (
+    select customer_id as account_id from {{ ref("stg_crm__customers") }}
+    where written_at > {{ mark() }}
+    union
+    select from_customer_id as account_id from merges
+    union
+    select into_customer_id as account_id from merges
+),
+
+{% endif %}
 accounts as (
     select customer_id as account_id from {{ ref("stg_crm__customers") }}
+    where replaced_at is null
 ),
 
 account_merges as (
@@ -9,7 +32,9 @@ account_merges as (
         from_customer_id,
         into_customer_id
     from {{ ref("stg_crm__customer_merges") }}
-    where from_customer_id != into_customer_id
+    where
+        replaced_at is null
+        and from_customer_id != into_customer_id
 ),
 
 paths as (
@@ -50,9 +75,13 @@ every_account as (
 resolved as (
     select
         every_account.account_id,
+        {{ hash_identifier("every_account.account_id") }} as account_hash,
         coalesce(successors.customer_id, every_account.account_id) as customer_id
     from every_account
     left join successors on every_account.account_id = successors.account_id
+    {% if is_incremental() %}
+    where every_account.account_id in (select account_id from looked_at)
+    {% endif %}
 )
 
-select * from resolved
+{{ keep_replaced("resolved", "select account_id from looked_at") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="identifier_hash") }}
+
 with
 
 accounts as (
@@ -8,12 +10,28 @@ crm_customers as (
     select * from {{ ref("stg_crm__customers") }}
 ),
 
+{% if is_incremental() %}
+looked_at as (
+    select account_hash as identifier_hash from accounts
+    where written_at > {{ mark() }}
+    union
+    select email_hash as identifier_hash from crm_customers
+    where written_at > {{ mark() }}
+    union
+    select crm_customers.email_hash as identifier_hash
+    from crm_customers
+    inner join accounts on crm_customers.customer_id = accounts.account_id
+    where accounts.written_at > {{ mark() }}
+),
+
+{% endif %}
 identifiers as (
     select
-        {{ hash_identifier("account_id") }} as identifier_hash,
+        account_hash as identifier_hash,
         'crm_id' as identifier_type,
         customer_id
     from accounts
+    where replaced_at is null
     union all
     select
         crm_customers.email_hash as identifier_hash,
@@ -21,7 +39,10 @@ identifiers as (
         accounts.customer_id
     from crm_customers
     inner join accounts on crm_customers.customer_id = accounts.account_id
-    where crm_customers.email_hash is not null
+    where
+        crm_customers.email_hash is not null
+        and crm_customers.replaced_at is null
+        and accounts.replaced_at is null
 ),
 
 per_identifier as (
@@ -31,7 +52,10 @@ per_identifier as (
         case when min(customer_id) = max(customer_id) then min(customer_id) end as customer_id,
         min(customer_id) != max(customer_id) as is_ambiguous
     from identifiers
+    {% if is_incremental() %}
+    where identifier_hash in (select identifier_hash from looked_at)
+    {% endif %}
     group by identifier_hash
 )
 
-select * from per_identifier
+{{ keep_replaced("per_identifier", "select identifier_hash from looked_at") }}

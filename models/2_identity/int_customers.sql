@@ -1,11 +1,35 @@
+{{ config(unique_key="customer_id") }}
+
 with
 
+{% if is_incremental() %}
+looked_at as (
+    select customer_id from {{ ref("int_customer_accounts") }}
+    where written_at > {{ mark() }}
+    union
+    select accounts.customer_id
+    from {{ ref("int_customer_accounts") }} as accounts
+    inner join {{ ref("stg_crm__customers") }} as crm_customers
+        on accounts.account_id = crm_customers.customer_id
+    where crm_customers.written_at > {{ mark() }}
+    union
+    select customer_id from {{ ref("int_card_customers") }}
+    where written_at > {{ mark() }}
+),
+
+{% endif %}
 accounts as (
     select * from {{ ref("int_customer_accounts") }}
+    where
+        replaced_at is null
+        {% if is_incremental() %}
+        and customer_id in (select customer_id from looked_at)
+        {% endif %}
 ),
 
 crm_customers as (
     select * from {{ ref("stg_crm__customers") }}
+    where replaced_at is null
 ),
 
 surviving_accounts as (
@@ -38,7 +62,12 @@ from_cards as (
         min(joined_at) as joined_at,
         max_by(tier, joined_at) as tier
     from {{ ref("int_card_customers") }}
-    where customer_id is not null
+    where
+        customer_id is not null
+        and replaced_at is null
+        {% if is_incremental() %}
+        and customer_id in (select customer_id from looked_at)
+        {% endif %}
     group by customer_id
 ),
 
@@ -62,4 +91,4 @@ customers as (
     full outer join from_cards on from_crm.customer_id = from_cards.customer_id
 )
 
-select * from customers
+{{ keep_replaced("customers", "select customer_id from looked_at") }}

@@ -1,5 +1,41 @@
+{{ config(unique_key=["channel", "visitor_id", "customer_id"]) }}
+
 with
 
+{% if is_incremental() %}
+looked_at as (
+    select
+        visits.channel,
+        visits.visitor_id
+    from {{ ref("int_visits") }} as visits
+    where
+        visits.login_hash is not null
+        and visits.written_at > {{ mark() }}
+    union
+    select
+        visits.channel,
+        visits.visitor_id
+    from {{ ref("int_visits") }} as visits
+    inner join {{ ref("int_customer_identifiers") }} as identifiers
+        on visits.login_hash = identifiers.identifier_hash
+    where identifiers.written_at > {{ mark() }}
+    union
+    select
+        'app' as channel,
+        devices.device_id as visitor_id
+    from {{ ref("stg_app__devices") }} as devices
+    where devices.written_at > {{ mark() }}
+    union
+    select
+        'app' as channel,
+        devices.device_id as visitor_id
+    from {{ ref("stg_app__devices") }} as devices
+    inner join {{ ref("int_customer_accounts") }} as accounts
+        on devices.customer_id = accounts.account_id
+    where accounts.written_at > {{ mark() }}
+),
+
+{% endif %}
 known_uses as (
     select
         visits.channel,
@@ -9,7 +45,10 @@ known_uses as (
     from {{ ref("int_visits") }} as visits
     inner join {{ ref("int_customer_identifiers") }} as identifiers
         on visits.login_hash = identifiers.identifier_hash
-    where identifiers.customer_id is not null
+    where
+        identifiers.customer_id is not null
+        and visits.replaced_at is null
+        and identifiers.replaced_at is null
     union all
     select
         'app' as channel,
@@ -19,6 +58,9 @@ known_uses as (
     from {{ ref("stg_app__devices") }} as devices
     inner join {{ ref("int_customer_accounts") }} as accounts
         on devices.customer_id = accounts.account_id
+    where
+        devices.replaced_at is null
+        and accounts.replaced_at is null
 ),
 
 per_customer as (
@@ -28,6 +70,9 @@ per_customer as (
         customer_id,
         min(known_at) as known_at
     from known_uses
+    {% if is_incremental() %}
+    where (channel, visitor_id) in (select channel, visitor_id from looked_at)
+    {% endif %}
     group by channel, visitor_id, customer_id
 ),
 
@@ -38,4 +83,6 @@ flagged as (
     from per_customer
 )
 
-select * from flagged
+{{ keep_replaced(
+    "flagged", "select channel, visitor_id from looked_at", by="channel, visitor_id"
+) }}

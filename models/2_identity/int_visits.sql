@@ -1,8 +1,29 @@
+-- Over 100 lines: visits with and without sessions of the tracker are told in one place.
+{{ config(unique_key=["channel", "visitor_id", "session_id", "login_hash"]) }}
+
 with
 
+{% if is_incremental() %}
+-- Visitors with new, changed or removed events; all their visits are told anew.
+looked_at as (
+    select distinct
+        'web' as channel,
+        anonymous_id as visitor_id
+    from {{ ref("stg_web__events") }}
+    where written_at > {{ mark() }}
+    union all
+    select distinct
+        'app' as channel,
+        device_id as visitor_id
+    from {{ ref("stg_app__events") }}
+    where written_at > {{ mark() }}
+),
+
+{% endif %}
 events as (
     select
         'web' as channel,
+        event_id,
         anonymous_id as visitor_id,
         session_id,
         login_id,
@@ -10,9 +31,15 @@ events as (
         engaged_seconds,
         user_agent
     from {{ ref("stg_web__events") }}
+    where
+        replaced_at is null
+        {% if is_incremental() %}
+        and anonymous_id in (select visitor_id from looked_at where channel = 'web')
+        {% endif %}
     union all
     select
         'app' as channel,
+        event_id,
         device_id as visitor_id,
         session_id,
         login_id,
@@ -20,6 +47,11 @@ events as (
         engaged_seconds,
         cast(null as {{ dbt.type_string() }}) as user_agent
     from {{ ref("stg_app__events") }}
+    where
+        replaced_at is null
+        {% if is_incremental() %}
+        and device_id in (select visitor_id from looked_at where channel = 'app')
+        {% endif %}
 ),
 
 -- Where the tracker counts no visits or measures no attention, the gaps between events stand in.
@@ -30,14 +62,17 @@ gaps as (
         {{ dbt.datediff("event_at", "lead(event_at) over visitor_events", "second") }} as gap_after
     from events
     where session_id is null or engaged_seconds is null
-    window visitor_events as (partition by channel, visitor_id, session_id order by event_at)
+    window visitor_events as (
+        partition by channel, visitor_id, session_id order by event_at, event_id
+    )
 ),
 
 numbered as (
     select
         *,
         sum(case when gap_before <= {{ var("session_gap_seconds") }} then 0 else 1 end) over (
-            partition by channel, visitor_id, session_id order by event_at rows unbounded preceding
+            partition by channel, visitor_id, session_id
+            order by event_at, event_id rows unbounded preceding
         ) as visit_number
     from gaps
 ),
@@ -86,4 +121,4 @@ visits as (
     group by channel, visitor_id, session_id, lower(trim(login_id))
 )
 
-select * from visits
+{{ keep_replaced("visits", "select channel, visitor_id from looked_at", by="channel, visitor_id") }}

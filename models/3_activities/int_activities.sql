@@ -1,8 +1,20 @@
 -- Over 100 lines: the parts of the stream are stacked, and consent applied, in one place.
+{{ config(materialized=incremental_or_table(), incremental_strategy="touched_rows") }}
+-- depends_on: {{ ref("int_touched_customers") }}
+
 with
 
+{% if is_incremental() %}
+touched as (
+    select * from {{ touched_since() }} as touched
+),
+
+{% endif %}
 outbound as (
     select * from {{ ref("int_activities__outbound") }}
+    {% if is_incremental() %}
+    where coalesce(customer_id, unidentified_as) in (select customer_id from touched)
+    {% endif %}
 ),
 
 visits as (
@@ -23,6 +35,7 @@ voice as (
 
 customers as (
     select * from {{ ref("int_customers") }}
+    where replaced_at is null
 ),
 
 -- From a withdrawal until consent is given again nothing on the channel counts, nor ever again what
@@ -34,7 +47,11 @@ withdrawals as (
         counts_from as withdrawn_date,
         max(coalesce(counts_until, cast('9999-12-31' as date))) as granted_again_date
     from {{ ref("int_consents") }}
-    where consent_state != 'granted'
+    where
+        consent_state != 'granted'
+        {% if is_incremental() %}
+        and customer_id in (select customer_id from touched)
+        {% endif %}
     group by customer_id, channel, counts_from
 ),
 
@@ -76,6 +93,7 @@ stacked as (
     {% for part, filled in optional_columns.items() %}
     select
         customer_id,
+        case when customer_id is null then unidentified_as end as unidentified_as,
         activity_at,
         channel,
         {% for column, type in types.items() %}
@@ -89,14 +107,20 @@ stacked as (
 
 dated as (
     select
-        *,
-        {{ local_date("activity_at") }} as activity_date
+        stacked.*,
+        {{ local_date("stacked.activity_at") }} as activity_date
     from stacked
+    {% if is_incremental() %}
+    inner join touched
+        on coalesce(stacked.customer_id, stacked.unidentified_as) = touched.customer_id
+        and stacked.activity_at >= touched.touched_from
+    {% endif %}
 ),
 
 activities as (
     select
         dated.customer_id,
+        dated.unidentified_as,
         dated.activity_at,
         dated.activity_date,
         least(

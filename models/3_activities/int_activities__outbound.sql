@@ -1,7 +1,41 @@
+-- Over 100 lines: sends and answers, and which answer is to which send, stand in one place.
+{{ config(materialized=incremental_or_table(), incremental_strategy="touched_rows") }}
+-- depends_on: {{ ref("int_touched_customers") }}
+
 with
 
+{% if is_incremental() %}
+touched as (
+    select * from {{ touched_since() }} as touched
+),
+
+touched_accounts as (
+    select accounts.account_id
+    from {{ ref("int_customer_accounts") }} as accounts
+    inner join touched on accounts.customer_id = touched.customer_id
+    union
+    select substring(customer_id, 9) as account_id from touched
+    where customer_id like 'account:%'
+),
+
+touched_responses as (
+    select response_id from {{ ref("stg_crm__contact_responses") }}
+    where customer_id in (select account_id from touched_accounts)
+    union
+    select response_id from {{ ref("stg_crm__contact_responses") }}
+    where contact_id in (
+        select contact_id from {{ ref("stg_crm__campaign_contacts") }}
+        where customer_id in (select account_id from touched_accounts)
+    )
+    union
+    select substring(customer_id, 10) as response_id from touched
+    where customer_id like 'response:%'
+),
+
+{% endif %}
 accounts as (
     select * from {{ ref("int_customer_accounts") }}
+    where replaced_at is null
 ),
 
 contacts as (
@@ -9,10 +43,22 @@ contacts as (
         contacts.contact_id,
         contacts.campaign_id,
         accounts.customer_id,
+        contacts.customer_id as account_id,
         contacts.channel,
         contacts.sent_at
     from {{ ref("stg_crm__campaign_contacts") }} as contacts
     left join accounts on contacts.customer_id = accounts.account_id
+    where
+        contacts.replaced_at is null
+        {% if is_incremental() %}
+        and (
+            contacts.customer_id in (select account_id from touched_accounts)
+            or contacts.contact_id in (
+                select contact_id from {{ ref("stg_crm__contact_responses") }}
+                where response_id in (select response_id from touched_responses)
+            )
+        )
+        {% endif %}
 ),
 
 responses as (
@@ -21,11 +67,17 @@ responses as (
         responses.contact_id,
         responses.campaign_id,
         accounts.customer_id,
+        responses.customer_id as account_id,
         responses.response_type,
         responses.machine_flag,
         responses.responded_at
     from {{ ref("stg_crm__contact_responses") }} as responses
     left join accounts on responses.customer_id = accounts.account_id
+    where
+        responses.replaced_at is null
+        {% if is_incremental() %}
+        and responses.response_id in (select response_id from touched_responses)
+        {% endif %}
 ),
 
 nearest_sends as (
@@ -47,6 +99,10 @@ nearest_sends as (
 answers as (
     select
         coalesce(contacts.customer_id, responses.customer_id) as customer_id,
+        coalesce(
+            {{ dbt.concat(["'account:'", "coalesce(contacts.account_id, responses.account_id)"]) }},
+            {{ dbt.concat(["'response:'", "responses.response_id"]) }}
+        ) as unidentified_as,
         responses.responded_at as activity_at,
         coalesce(contacts.channel, 'unknown') as channel,
         coalesce(contacts.campaign_id, responses.campaign_id) as campaign_id,
@@ -77,6 +133,7 @@ answers as (
 outbound as (
     select
         customer_id,
+        case when customer_id is null then unidentified_as end as unidentified_as,
         activity_at,
         channel,
         {{ dbt.concat(["channel", "'_'", "response"]) }} as activity,
@@ -86,6 +143,9 @@ outbound as (
     union all
     select
         customer_id,
+        case
+            when customer_id is null then {{ dbt.concat(["'account:'", "account_id"]) }}
+        end as unidentified_as,
         sent_at as activity_at,
         channel,
         {{ dbt.concat(["channel", "'_sent'"]) }} as activity,
@@ -94,4 +154,9 @@ outbound as (
     from contacts
 )
 
-select * from outbound
+select outbound.* from outbound
+{% if is_incremental() %}
+inner join touched
+    on coalesce(outbound.customer_id, outbound.unidentified_as) = touched.customer_id
+    and outbound.activity_at >= touched.touched_from
+{% endif %}

@@ -1,4 +1,4 @@
-{{ config(materialized="view") }}
+{{ config(materialized="ephemeral") }}
 
 with
 
@@ -10,6 +10,7 @@ card_activities as (
         'benefit_redeemed' as activity,
         null as engaged_seconds
     from {{ ref("stg_loyalty__benefit_redemptions") }}
+    where replaced_at is null
     union all
     select
         member_id,
@@ -18,6 +19,7 @@ card_activities as (
         'promotion_joined' as activity,
         null as engaged_seconds
     from {{ ref("stg_loyalty__promotion_participations") }}
+    where replaced_at is null
     union all
     select
         member_id,
@@ -26,6 +28,7 @@ card_activities as (
         'referral_made' as activity,
         null as engaged_seconds
     from {{ ref("stg_loyalty__referrals") }}
+    where replaced_at is null
     union all
     select
         member_id,
@@ -34,7 +37,9 @@ card_activities as (
         case when entry_type = 'earn' then 'points_earned' else 'points_burned' end as activity,
         null as engaged_seconds
     from {{ ref("stg_loyalty__points_ledger") }}
-    where entry_type in ('earn', 'burn')
+    where
+        entry_type in ('earn', 'burn')
+        and replaced_at is null
     union all
     select
         member_id,
@@ -43,11 +48,13 @@ card_activities as (
         case when visit_type = 'visit' then 'store_visited' else 'event_attended' end as activity,
         duration_seconds as engaged_seconds
     from {{ ref("stg_loyalty__store_visits") }}
+    where replaced_at is null
 ),
 
 identified as (
     select
         cards.customer_id,
+        {{ dbt.concat(["'member:'", "card_activities.member_id"]) }} as unidentified_as,
         card_activities.activity_at,
         card_activities.channel,
         card_activities.activity,
@@ -55,6 +62,7 @@ identified as (
     from card_activities
     left join {{ ref("int_card_customers") }} as cards
         on card_activities.member_id = cards.member_id
+        and cards.replaced_at is null
 )
 
 select * from identified

@@ -1,14 +1,26 @@
-{{ config(materialized="view") }}
+{{ config(materialized="ephemeral") }}
 
 with
 
 transactions as (
     select * from {{ ref("stg_loyalty__transactions") }}
+    where replaced_at is null
 ),
 
-identified as (
+accounts as (
+    select * from {{ ref("int_customer_accounts") }}
+    where replaced_at is null
+),
+
+cards as (
+    select * from {{ ref("int_card_customers") }}
+    where replaced_at is null
+),
+
+every_purchase as (
     select
         coalesce(accounts.customer_id, cards.customer_id) as customer_id,
+        {{ dbt.concat(["'transaction:'", "transactions.transaction_id"]) }} as unidentified_as,
         transactions.transaction_id,
         transactions.transacted_at as activity_at,
         case when transactions.sales_channel = 'online' then 'web' else 'store' end as channel,
@@ -18,10 +30,18 @@ identified as (
         end as activity,
         case when transactions.is_return then 'return' end as excluded_reason
     from transactions
-    left join {{ ref("int_customer_accounts") }} as accounts
-        on transactions.customer_id = accounts.account_id
-    left join {{ ref("int_card_customers") }} as cards
-        on transactions.member_id = cards.member_id
+    left join accounts on transactions.customer_id = accounts.account_id
+    left join cards on transactions.member_id = cards.member_id
+),
+
+identified as (
+    select every_purchase.* from every_purchase
+    {% if adds_to("int_activities") %}
+    inner join {{ touched_since("int_activities") }} as touched
+        on coalesce(every_purchase.customer_id, every_purchase.unidentified_as)
+        = touched.customer_id
+        and every_purchase.activity_at >= touched.touched_from
+    {% endif %}
 ),
 
 categories as (
@@ -31,11 +51,18 @@ categories as (
     from {{ ref("stg_loyalty__transaction_lines") }} as lines
     left join {{ ref("stg_loyalty__products") }} as products
         on lines.product_id = products.product_id
+        and products.replaced_at is null
+    where
+        lines.replaced_at is null
+        {% if adds_to("int_activities") %}
+        and lines.transaction_id in (select transaction_id from identified)
+        {% endif %}
 ),
 
 category_purchases as (
     select
         identified.customer_id,
+        identified.unidentified_as,
         identified.activity_at,
         identified.channel,
         'category_bought' as activity,
@@ -51,6 +78,7 @@ category_purchases as (
 purchases as (
     select
         customer_id,
+        unidentified_as,
         activity_at,
         channel,
         activity,

@@ -1,13 +1,42 @@
-{{ config(materialized="view") }}
+-- Over 100 lines: whose a visit is, with all its cases, is told in one place.
+{{ config(materialized="ephemeral") }}
 
 with
 
+{% if adds_to("int_activities") %}
+touched as (
+    select * from {{ touched_since("int_activities") }} as touched
+),
+
+touched_visitors as (
+    select
+        visitors.channel,
+        visitors.visitor_id
+    from {{ ref("int_visitor_customers") }} as visitors
+    inner join touched on visitors.customer_id = touched.customer_id
+    where visitors.replaced_at is null
+    union
+    select
+        visits.channel,
+        visits.visitor_id
+    from {{ ref("int_visits") }} as visits
+    inner join touched
+        on {{ dbt.concat(["visits.channel", "':'", "visits.visitor_id"]) }} = touched.customer_id
+),
+
+{% endif %}
 visits as (
     select * from {{ ref("int_visits") }}
+    where
+        replaced_at is null
+        {% if adds_to("int_activities") %}
+        and (channel, visitor_id) in (select channel, visitor_id from touched_visitors)
+        {% endif %}
 ),
 
 identifiers as (
     select * from {{ ref("int_customer_identifiers") }}
+    where replaced_at is null
 ),
 
 owners as (
@@ -17,11 +46,13 @@ owners as (
         is_ambiguous,
         min(customer_id) as customer_id
     from {{ ref("int_visitor_customers") }}
+    where replaced_at is null
     group by channel, visitor_id, is_ambiguous
 ),
 
 bots as (
     select * from {{ ref("int_bot_visitors") }}
+    where replaced_at is null
 ),
 
 -- Who each login is: the customer, or for an unknown login the login itself.
@@ -79,6 +110,8 @@ recognised as (
             when whole_visits.person is not null then whole_visits.customer_id
             when not owners.is_ambiguous then owners.customer_id
         end as customer_id,
+        {{ dbt.concat(["whole_visits.channel", "':'", "whole_visits.visitor_id"]) }}
+            as unidentified_as,
         whole_visits.started_at as activity_at,
         whole_visits.channel,
         {{ dbt.concat(["whole_visits.channel", "'_visited'"]) }} as activity,

@@ -1,4 +1,4 @@
-{{ config(materialized="view") }}
+{{ config(materialized="ephemeral") }}
 
 with
 
@@ -10,6 +10,7 @@ account_activities as (
         'survey_answered' as activity,
         cast(null as {{ dbt.type_string() }}) as category
     from {{ ref("stg_crm__surveys") }}
+    where replaced_at is null
     union all
     select
         customer_id as account_id,
@@ -18,6 +19,7 @@ account_activities as (
         'service_contacted' as activity,
         cast(null as {{ dbt.type_string() }}) as category
     from {{ ref("stg_crm__service_tickets") }}
+    where replaced_at is null
     union all
     select
         customer_id as account_id,
@@ -26,11 +28,13 @@ account_activities as (
         case when has_value then 'preference_given' else 'preference_withdrawn' end as activity,
         attribute as category
     from {{ ref("stg_crm__preferences") }}
+    where replaced_at is null
 ),
 
 from_accounts as (
     select
         accounts.customer_id,
+        {{ dbt.concat(["'account:'", "account_activities.account_id"]) }} as unidentified_as,
         account_activities.activity_at,
         account_activities.channel,
         account_activities.activity,
@@ -38,11 +42,13 @@ from_accounts as (
     from account_activities
     left join {{ ref("int_customer_accounts") }} as accounts
         on account_activities.account_id = accounts.account_id
+        and accounts.replaced_at is null
 ),
 
 from_logins as (
     select
         identifiers.customer_id,
+        {{ dbt.concat(["'login:'", "reviews.login_hash"]) }} as unidentified_as,
         reviews.reviewed_at as activity_at,
         'web' as channel,
         case
@@ -53,6 +59,8 @@ from_logins as (
     from {{ ref("stg_web__reviews") }} as reviews
     left join {{ ref("int_customer_identifiers") }} as identifiers
         on reviews.login_hash = identifiers.identifier_hash
+        and identifiers.replaced_at is null
+    where reviews.replaced_at is null
 ),
 
 voice as (

@@ -1,5 +1,14 @@
+{{ config(materialized=incremental_or_table(), incremental_strategy="touched_rows") }}
+-- depends_on: {{ ref("int_touched_customers") }}
+
 with
 
+{% if is_incremental() %}
+touched as (
+    select * from {{ touched_since() }} as touched
+),
+
+{% endif %}
 changes as (
     select
         accounts.customer_id,
@@ -10,6 +19,12 @@ changes as (
     from {{ ref("stg_crm__consents") }} as consents
     inner join {{ ref("int_customer_accounts") }} as accounts
         on consents.customer_id = accounts.account_id
+        and accounts.replaced_at is null
+    where
+        consents.replaced_at is null
+        {% if is_incremental() %}
+        and accounts.customer_id in (select customer_id from touched)
+        {% endif %}
     union all
     select
         customer_id,
@@ -22,6 +37,9 @@ changes as (
         activity = {{ dbt.concat(["channel", "'_unsubscribed'"]) }}
         and customer_id is not null
         and excluded_reason is null
+        {% if is_incremental() %}
+        and customer_id in (select customer_id from touched)
+        {% endif %}
 ),
 
 first_sends as (
@@ -30,7 +48,11 @@ first_sends as (
         channel,
         min(activity_at) as first_sent_at
     from {{ ref("int_activities__outbound") }}
-    where activity = {{ dbt.concat(["channel", "'_sent'"]) }}
+    where
+        activity = {{ dbt.concat(["channel", "'_sent'"]) }}
+        {% if is_incremental() %}
+        and customer_id in (select customer_id from changes where not is_granted)
+        {% endif %}
     group by customer_id, channel
 ),
 

@@ -14,7 +14,7 @@ days as (
 calendar as (
     select
         days.calendar_date,
-        min(score_dates.score_date_number) as score_date_number
+        min(score_dates.score_date) as score_date
     from days
     inner join score_dates on days.calendar_date <= score_dates.score_date
     group by days.calendar_date

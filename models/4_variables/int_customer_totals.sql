@@ -1,77 +1,104 @@
+-- Over 100 lines: the sums are taken in two steps that only make sense together.
 {{ config(materialized="view") }}
 
-{% set sums = [] %}
-{% for activity, kind in activity_catalogue().items() %}
-{% do sums.append(activity ~ "_count") %}
-{% if kind.has_duration %}{% do sums.append(activity ~ "_seconds") %}{% endif %}
-{% endfor %}
-{% set distinct_sums = ["decayed_days", "active_weeks", "categories_bought"] %}
-{% set state_sums = ["preferences_given", "member", "web_visitor", "app_user"] %}
-{% for channel in consent_channels() %}
-{% do state_sums.extend([channel ~ "_granted", channel ~ "_left"]) %}
+{% set counts = activity_catalogue() %}
+{% set items = ["decayed_days", "active_weeks", "categories_bought", "preferences_held"] %}
+{% for channel in ["email", "postal", "sms", "push"] %}
+{% do items.extend([channel ~ "_granted", channel ~ "_left"]) %}
 {% endfor %}
 
 with
 
-customers as (
-    select * from {{ ref("int_scored_customers") }}
+due_scores as (
+    select * from {{ ref("int_due_scores") }}
 ),
 
-score_dates as (
-    select * from {{ ref("int_score_dates") }}
+spans as (
+    select * from {{ ref("int_counted_spans") }}
 ),
 
-spine as (
+calendar as (
+    select * from {{ ref("int_calendar") }}
+),
+
+-- What counts at the same of the score dates that are due, from starts_on to before ends_on, is
+-- summed first.
+summed as (
     select
-        customers.customer_id,
-        customers.first_score_date_number,
-        score_dates.score_date_number,
-        score_dates.score_date
-    from customers
-    cross join score_dates
+        spans.customer_id,
+        spans.item,
+        starts.score_date as starts_on,
+        ends.score_date as ends_on,
+        sum(spans.amount) as amount,
+        sum(spans.engaged_seconds) as engaged_seconds,
+        max(spans.counts_from) as last_date
+    from spans
+    cross join (select min(calendar_date) as first_date from calendar) as bounds
+    inner join calendar as starts
+        on starts.calendar_date
+        = greatest(spans.counts_from, spans.first_due_date, bounds.first_date)
+    left join calendar as ends
+        on spans.counts_until = ends.calendar_date
+    where
+        coalesce(spans.counts_until > greatest(spans.first_due_date, bounds.first_date), true)
+        and coalesce(ends.score_date > starts.score_date, true)
+    group by spans.customer_id, spans.item, starts.score_date, ends.score_date
+),
+
+stretches as (
+    select
+        customer_id,
+        starts_on,
+        ends_on,
+        {% for activity, kind in counts.items() %}
+        sum(case when item = '{{ activity }}' then amount else 0 end) as {{ activity }}_count,
+        {% if kind.has_duration %}
+        sum(case when item = '{{ activity }}' then engaged_seconds else 0 end)
+            as {{ activity }}_seconds,
+        {% endif %}
+        {% endfor %}
+        {% for channel in engagement_channels() %}
+        max(case when item in ({{ engagements(channel) }}) then last_date end)
+            as {{ channel }}_last_date,
+        {% endfor %}
+        {% for item in items %}
+        sum(case when item = '{{ item }}' then amount else 0 end) as {{ item }}
+        {{- "," if not loop.last }}
+        {% endfor %}
+    from summed
+    group by customer_id, starts_on, ends_on
 ),
 
 totals as (
     select
-        spine.customer_id,
-        spine.first_score_date_number,
-        spine.score_date_number,
-        {% for column in sums %}
-        round(coalesce(sum(activity_changes.{{ column }}) over history, 0), 3) as {{ column }},
-        {% endfor %}
-        {% for column in distinct_sums %}
-        coalesce(sum(distinct_changes.{{ column }}) over history, 0) as {{ column }},
-        {% endfor %}
-        {% for column in state_sums %}
-        coalesce(sum(state_changes.{{ column }}) over history, 0) as {{ column }},
+        due_scores.customer_id,
+        due_scores.score_date,
+        {% for activity, kind in counts.items() %}
+        coalesce(sum(stretches.{{ activity }}_count), 0) as {{ activity }}_count,
+        {% if kind.has_duration %}
+        round(coalesce(sum(stretches.{{ activity }}_seconds), 0), 3) as {{ activity }}_seconds,
+        {% endif %}
         {% endfor %}
         {% for channel in engagement_channels() %}
-        max(activity_changes.{{ channel }}_last_date) over history as {{ channel }}_last_date,
+        max(stretches.{{ channel }}_last_date) as {{ channel }}_last_date,
         {% endfor %}
-        {% for channel in consent_channels() %}
-        max(state_changes.{{ channel }}_withdrawn_date) over history
-            as {{ channel }}_withdrawn_date,
+        {% for item in items %}
+        coalesce(sum(stretches.{{ item }}), 0) as {{ item }},
         {% endfor %}
-        spine.score_date
-    from spine
-    left join {{ ref("int_activity_changes") }} as activity_changes
-        on spine.customer_id = activity_changes.customer_id
-        and spine.score_date_number = activity_changes.score_date_number
-    left join {{ ref("int_distinct_changes") }} as distinct_changes
-        on spine.customer_id = distinct_changes.customer_id
-        and spine.score_date_number = distinct_changes.score_date_number
-    left join {{ ref("int_state_changes") }} as state_changes
-        on spine.customer_id = state_changes.customer_id
-        and spine.score_date_number = state_changes.score_date_number
-    window history as (
-        partition by spine.customer_id order by spine.score_date_number rows unbounded preceding
-    )
-),
-
--- What happened before a customer is scored counts from the first score date on.
-scored as (
-    select * from totals
-    where score_date_number >= first_score_date_number
+        due_scores.is_web_visitor,
+        due_scores.is_app_user,
+        due_scores.is_member
+    from due_scores
+    left join stretches
+        on due_scores.customer_id = stretches.customer_id
+        and due_scores.score_date >= stretches.starts_on
+        and due_scores.score_date < coalesce(stretches.ends_on, cast('9999-12-31' as date))
+    group by
+        due_scores.customer_id,
+        due_scores.score_date,
+        due_scores.is_web_visitor,
+        due_scores.is_app_user,
+        due_scores.is_member
 )
 
-select * from scored
+select * from totals

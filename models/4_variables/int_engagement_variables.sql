@@ -1,4 +1,6 @@
 -- Over 100 lines: it holds one expression per variable, so that all stand in one place.
+{{ config(materialized=incremental_or_table(), incremental_strategy="due_scores") }}
+
 with
 
 totals as (
@@ -7,14 +9,13 @@ totals as (
 
 running as (
     select * from {{ ref("int_running_activities") }}
+    where replaced_at is null
 ),
 
 -- What of a customer can be observed at the score date. Whoever left a channel stays observed on
 -- it: nothing they did there counts any more, so that leaving never raises a score.
 reach as (
     select
-        totals.*,
-        running.*,
         {% for channel in ["email", "postal", "sms", "push"] %}
         running.has_{{ channel }}_sent and (
             totals.{{ channel }}_left > 0
@@ -24,33 +25,21 @@ reach as (
             )
         ) as is_{{ channel }}_reached,
         {% endfor %}
-        totals.web_visitor > 0 and (
+        totals.is_web_visitor and (
             running.has_web_visited or running.has_online_ordered
             or running.has_review_written or running.has_comment_written
         ) as is_web_reached,
-        totals.app_user > 0 and running.has_app_visited as is_app_reached,
-        totals.member > 0 as is_member
-    from totals
-    inner join running on totals.score_date_number = running.score_date_number
-),
-
--- The last day of activity on each channel that still counts.
-last_dates as (
-    select
-        {% for channel in engagement_channels() %}
-        case
-            when
-                {{ channel }}_last_date
-                > cast({{ dbt.dateadd("day", -var("window_days"), "score_date") }} as date)
-                {% if channel in consent_channels() %}
-                and {{ channel }}_last_date
-                >= coalesce({{ channel }}_withdrawn_date, {{ channel }}_last_date)
-                {% endif %}
-                then {{ channel }}_last_date
-        end as {{ channel }}_counted_date,
+        totals.is_app_user and running.has_app_visited as is_app_reached,
+        running.attributes_asked,
+        {% for activity, kind in activity_catalogue().items() %}
+        running.has_{{ activity }},
+        {% if kind.has_duration %}
+        running.has_{{ activity }}_seconds,
+        {% endif %}
         {% endfor %}
-        reach.*
-    from reach
+        totals.*
+    from totals
+    inner join running on totals.score_date = running.score_date
 ),
 
 across_channels as (
@@ -58,25 +47,25 @@ across_channels as (
         *,
         greatest(
             {% for channel in engagement_channels() %}
-            {{ channel }}_counted_date{{ "," if not loop.last }}
+            {{ channel }}_last_date{{ "," if not loop.last }}
             {% endfor %}
-        ) as last_counted_date,
+        ) as last_active_date,
         0
         {% for channel in engagement_channels() %}
-        + case when {{ channel }}_counted_date is not null then 1 else 0 end
+        + case when {{ channel }}_last_date is not null then 1 else 0 end
         {% endfor %} as active_channels,
         is_email_reached or is_postal_reached or is_sms_reached or is_push_reached
         or is_web_reached or is_app_reached or is_member
         or has_store_purchased or has_store_visited or has_event_attended
         or has_service_contacted or has_survey_answered as is_reached
-    from last_dates
+    from reach
 ),
 
 measures as (
     select
         *,
         greatest(email_sent_count - email_bounced_count, 0) as emails_arrived,
-        {{ dbt.datediff("last_counted_date", "score_date", "day") }} as days_since_last
+        {{ dbt.datediff("last_active_date", "score_date", "day") }} as days_since_last
     from across_channels
 ),
 
@@ -131,7 +120,7 @@ variables as (
             when is_member and has_points_earned
                 then least(coalesce(points_burned_count / nullif(points_earned_count, 0), 0), 1)
         end as points_use_rate,
-        case when attributes_asked > 0 then least(preferences_given / attributes_asked, 1) end
+        case when attributes_asked > 0 then least(preferences_held / attributes_asked, 1) end
             as preference_completeness,
         case when has_survey_answered then survey_answered_count end as surveys_answered,
         case

@@ -1,3 +1,10 @@
+-- Over 100 lines: what a company runs at a date is told from four things in one place.
+{{ config(
+    materialized=incremental_or_table(),
+    incremental_strategy="keep_replaced",
+    unique_key="score_date",
+) }}
+
 {% set catalogue = activity_catalogue() %}
 
 with
@@ -10,8 +17,11 @@ channels as (
     select * from {{ ref("channels") }}
 ),
 
-changes as (
-    select * from {{ ref("int_activity_changes") }}
+activities as (
+    select * from {{ ref("int_activities") }}
+    where
+        excluded_reason is null
+        and counts_until > activity_date
 ),
 
 first_consents as (
@@ -27,24 +37,31 @@ first_answers as (
     select
         category,
         min(activity_date) as first_date
-    from {{ ref("int_activities") }}
-    where
-        activity = 'preference_given'
-        and excluded_reason is null
+    from activities
+    where activity = 'preference_given'
     group by category
 ),
 
-first_numbers as (
+activity_dates as (
+    select
+        activity,
+        min(activity_date) as first_date,
+        min(case when engaged_seconds > 0 then activity_date end) as first_timed_date
+    from activities
+    group by activity
+),
+
+first_dates as (
     select
         {% for activity, kind in catalogue.items() %}
-        min(case when {{ activity }}_count > 0 then score_date_number end) as {{ activity }},
+        min(case when activity = '{{ activity }}' then first_date end) as {{ activity }},
         {% if kind.has_duration %}
-        min(case when {{ activity }}_seconds > 0 then score_date_number end)
+        min(case when activity = '{{ activity }}' then first_timed_date end)
             as {{ activity }}_seconds,
         {% endif %}
         {% endfor %}
-        min(score_date_number) as first_number
-    from changes
+        min(first_date) as first_date
+    from activity_dates
 ),
 
 closed_channels as (
@@ -53,12 +70,12 @@ closed_channels as (
         max(case when channels.channel = '{{ channel }}' then 1 else 0 end) = 1
             as is_{{ channel }}_closed,
         {% endfor %}
-        score_dates.score_date_number
+        score_dates.score_date
     from score_dates
     left join channels
         on score_dates.score_date < channels.runs_from
         or score_dates.score_date >= channels.runs_until
-    group by score_dates.score_date_number
+    group by score_dates.score_date
 ),
 
 running as (
@@ -76,17 +93,17 @@ running as (
         ) > 0 as is_{{ channel }}_consent_kept,
         {% endfor %}
         {% for activity, kind in catalogue.items() %}
-        coalesce(first_numbers.{{ activity }} <= score_dates.score_date_number, false)
+        coalesce(first_dates.{{ activity }} <= score_dates.score_date, false)
         and not closed_channels.is_{{ kind.channel }}_closed as has_{{ activity }},
         {% if kind.has_duration %}
-        coalesce(first_numbers.{{ activity }}_seconds <= score_dates.score_date_number, false)
+        coalesce(first_dates.{{ activity }}_seconds <= score_dates.score_date, false)
         and not closed_channels.is_{{ kind.channel }}_closed as has_{{ activity }}_seconds,
         {% endif %}
         {% endfor %}
-        score_dates.score_date_number
+        score_dates.score_date
     from score_dates
-    inner join closed_channels on score_dates.score_date_number = closed_channels.score_date_number
-    cross join first_numbers
+    inner join closed_channels on score_dates.score_date = closed_channels.score_date
+    cross join first_dates
 )
 
-select * from running
+{{ keep_replaced("running") }}

@@ -17,11 +17,16 @@ activity_dates as (
     where excluded_reason is null
 ),
 
--- The last whole day that every system has been loaded for.
+-- The last whole day that every system has been loaded for, or the day of the newest load.
 bounds as (
     select
         {% if var("as_of_date") %}
         cast('{{ var("as_of_date") }}' as date) as as_of_date,
+        {% elif var("score_today") %}
+        coalesce(
+            max({{ local_date("loads.newest_loaded_at") }}),
+            max(activity_dates.last_date)
+        ) as as_of_date,
         {% else %}
         coalesce(
             min(cast({{ dbt.dateadd("day", -1, local_date("loads.newest_loaded_at")) }} as date)),
@@ -57,7 +62,9 @@ score_dates as (
 -- The open row compares with the last period end and is nobody's predecessor: it comes last.
 numbered as (
     select
-        cast(row_number() over (order by score_date) as integer) as score_date_number,
+        {{ dbt.datediff(
+            "cast('2000-01-01' as date)", dbt.last_day("score_date", var("score_period")), "day"
+        ) }} as score_date_number,
         score_date,
         lag(score_date) over (order by score_date) as previous_score_date,
         is_period_end,

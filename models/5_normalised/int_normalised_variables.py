@@ -44,8 +44,10 @@ def logistic(x, mean, deviation):
 
 
 def model(dbt, session):
-    dbt.config(materialized="table")
     variables = nw.from_native(dbt.ref("int_engagement_variables"))
+    due_scores = nw.from_native(dbt.ref("int_due_scores"))
+    due_scorecards = nw.from_native(dbt.ref("int_due_scorecards")).lazy().collect("pyarrow")
+    restated = set(due_scorecards["scorecard_version"].to_list())
     scorecards = nw.from_native(dbt.ref("int_scorecards")).lazy().collect("pyarrow")
     parameters = nw.from_native(dbt.ref("int_normalisation_parameters")).lazy().collect("pyarrow")
     statistics = {}
@@ -53,16 +55,20 @@ def model(dbt, session):
         key = row["scorecard_version"], row["variable_name"]
         statistics.setdefault(key, {})[row["statistic"]] = row["value"]
     keys = ["customer_id", "score_date"]
+    due = variables
+    if dbt.is_incremental:
+        due = variables.join(due_scores.select(*keys), on=keys, how="semi")
     names = [name for name in variables.collect_schema().names() if name not in keys]
     frames = []
     for version in sorted(set(scorecards["scorecard_version"].to_list())):
-        rows = scorecards.filter(nw.col("scorecard_version") == version).iter_rows(named=True)
-        rules = {row["variable_name"]: (row["normaliser"], row["direction"]) for row in rows}
+        own = scorecards.filter(nw.col("scorecard_version") == version).iter_rows(named=True)
+        rules = {row["variable_name"]: (row["normaliser"], row["direction"]) for row in own}
         columns = [
             normalised(name, *rules[name], statistics[version, name])
             if name in rules
             else nw.lit(None, nw.Float64).alias(name)
             for name in names
         ]
-        frames.append(variables.select(*keys, nw.lit(version).alias("scorecard_version"), *columns))
+        rows = variables if version in restated else due
+        frames.append(rows.select(*keys, nw.lit(version).alias("scorecard_version"), *columns))
     return nw.concat(frames).to_native()

@@ -4,8 +4,20 @@ variables as (
     select * from {{ ref("int_engagement_variables") }}
 ),
 
+frozen as (
+    select scorecard_version
+    from {{ ref("calibration") }}
+    where {{ var("use_calibration") }}
+    group by scorecard_version
+    having
+        count(case when kind = 'normaliser' then 1 end) > 0
+        and count(case when kind like 'persona:%' then 1 end) > 0
+),
+
+-- Nothing is fitted again for a version that is calibrated.
 versions as (
     select * from {{ ref("int_scorecard_versions") }}
+    where scorecard_version not in (select frozen.scorecard_version from frozen)
 ),
 
 period_ends as (

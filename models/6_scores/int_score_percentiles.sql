@@ -1,7 +1,19 @@
 with
 
+frozen as (
+    select
+        scorecard_version,
+        cast(statistic as integer) as score_step,
+        value as percentile
+    from {{ ref("calibration") }}
+    where
+        kind = 'percentile'
+        and {{ var("use_calibration") }}
+),
+
 versions as (
     select * from {{ ref("int_scorecard_versions") }}
+    where scorecard_version not in (select frozen.scorecard_version from frozen)
 ),
 
 reference_scores as (
@@ -45,22 +57,10 @@ fitted as (
     group by versions.scorecard_version, steps.score_step
 ),
 
-frozen as (
-    select
-        scorecard_version,
-        cast(statistic as integer) as score_step,
-        value as percentile
-    from {{ ref("calibration") }}
-    where
-        kind = 'percentile'
-        and {{ var("use_calibration") }}
-),
-
 percentiles as (
     select * from frozen
     union all
     select * from fitted
-    where scorecard_version not in (select frozen.scorecard_version from frozen)
 ),
 
 with_next as (

@@ -1,7 +1,26 @@
+{{ config(
+    materialized=incremental_or_table(),
+    incremental_strategy="due_scores",
+    meta={"due_scorecards": "int_due_scorecards"},
+) }}
+-- depends_on: {{ ref("int_due_scores") }}, {{ ref("int_due_scorecards") }}
+
 with
 
 normalised as (
     select * from {{ ref("int_normalised_variables") }}
+    {% if is_incremental() %}
+    where
+        (customer_id, score_date) in (
+            select
+                customer_id,
+                score_date
+            from {{ ref("int_due_scores") }}
+        )
+        {% if due_scorecards("int_due_scorecards") %}
+        or scorecard_version in ('{{ due_scorecards("int_due_scorecards") | join("', '") }}')
+        {% endif %}
+    {% endif %}
 ),
 
 weights as (

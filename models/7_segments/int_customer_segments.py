@@ -3,21 +3,25 @@
 Levels fold over a customer's score dates with a margin: the first one is read off the bounds;
 afterwards a bound is crossed upwards at bound + margin and downwards below bound - margin, and in
 between a customer stays on the side they were on. A score below the scorecard's minimum coverage
-has no level and leaves the fold as it was. The persona is that of the nearest stored centroid.
+has no level and leaves the fold as it was (held_rank goes on saying where it stands). An increment
+folds on from the last score date before those that are due. The persona is that of the nearest
+stored centroid.
 """
 
 import narwhals as nw
 
 KEYS = ["customer_id", "score_date", "score_date_number", "scorecard_version"]
-COLUMNS = [*KEYS, "engagement_level", "level_rank", "persona"]
+COLUMNS = [*KEYS, "engagement_level", "level_rank", "held_rank", "persona"]
 
 
-def side(bound, margin, number):
+def side(rank, bound, margin, number):
     """1 above, 0 below one bound, held while the score lies within the margin around it."""
     score = nw.col("leveled_score")
     first = nw.col("score_date_number") == nw.col("first_number")
     above = (score >= bound + margin) | (first & (score >= bound))
     below = (score < bound - margin) | (first & (score < bound))
+    above = above | (nw.col("known_rank") >= rank)
+    below = below | (nw.col("known_rank") < rank)
     # number * 2 + side grows with the score dates, so the running maximum is the last known side.
     known = nw.when(above).then(number * 2 + 1).when(below).then(number * 2)
     held = known.fill_null(-1).cum_max().over("customer_id", order_by="score_date_number")
@@ -25,18 +29,26 @@ def side(bound, margin, number):
 
 
 def levels(scores, bounds, minimum_coverage):
-    """scores of one scorecard version + level_rank; bounds: {rank: (lower_bound, margin)}."""
+    """scores of one scorecard version + level_rank and held_rank.
+
+    bounds: {rank: (lower_bound, margin)}. known_rank: null, but on rows that a fold goes on from
+    the rank held there; those have no score.
+    """
     covered = (nw.col("coverage") >= minimum_coverage) & ~nw.col("score").is_null()
     scores = scores.with_columns(leveled_score=nw.when(covered).then(nw.col("score").round(8)))
     number = nw.col("score_date_number")
-    first = nw.when(~nw.col("leveled_score").is_null()).then(number).min().over("customer_id")
+    starts = ~nw.col("leveled_score").is_null() | ~nw.col("known_rank").is_null()
+    first = nw.when(starts).then(number).min().over("customer_id")
     scores = scores.with_columns(first_number=first)
-    sides = {f"side_{rank}": side(*bounds[rank], number) for rank in sorted(bounds)[1:]}
+    sides = {f"side_{rank}": side(rank, *bounds[rank], number) for rank in sorted(bounds)[1:]}
     scores = scores.with_columns(**sides)
     rank = nw.lit(min(bounds))
     for name in sides:
         rank = rank + nw.col(name)
-    return scores.with_columns(level_rank=nw.when(~nw.col("leveled_score").is_null()).then(rank))
+    held = nw.when(nw.col("first_number") <= number).then(rank)
+    scores = scores.with_columns(held_rank=held)
+    has_level = ~nw.col("leveled_score").is_null()
+    return scores.with_columns(level_rank=nw.when(has_level).then(nw.col("held_rank")))
 
 
 def distance(centroid):
@@ -64,9 +76,21 @@ def rows_of(relation):
     return list(nw.from_native(relation).lazy().collect("pyarrow").iter_rows(named=True))
 
 
+def held_before(due, score_dates, stored):
+    """The stored rows that the folds of what is due go on from, as rows with known_rank alone."""
+    firsts = due.group_by("customer_id", "scorecard_version").agg(nw.col("score_date").min())
+    previous = score_dates.select("score_date", before="previous_score_date")
+    firsts = firsts.join(previous, on="score_date").drop("score_date")
+    stored = stored.select(*KEYS, before="score_date", known_rank="held_rank")
+    on = ["customer_id", "scorecard_version", "before"]
+    return stored.join(firsts, on=on, how="semi").drop("before")
+
+
 def model(dbt, session):
-    dbt.config(materialized="table")
     scores = nw.from_native(dbt.ref("int_scores"))
+    score_dates = nw.from_native(dbt.ref("int_score_dates"))
+    due_scores = nw.from_native(dbt.ref("int_due_scores")).select("customer_id", "score_date")
+    restated = {row["scorecard_version"] for row in rows_of(dbt.ref("int_due_segments"))}
     level_rows = rows_of(dbt.ref("int_engagement_levels"))
     centroid_rows = rows_of(dbt.ref("int_persona_centroids"))
     versions = rows_of(dbt.ref("int_scorecard_versions"))
@@ -86,6 +110,12 @@ def model(dbt, session):
                 dimensions = centroids.setdefault(row["persona"], {})
                 dimensions.setdefault(row["dimension"], {})[row["statistic"]] = row["value"]
         segmented = scores.filter(nw.col("scorecard_version") == key)
+        segmented = segmented.with_columns(known_rank=nw.lit(None, nw.Int64))
+        if dbt.is_incremental and key not in restated:
+            segmented = segmented.join(due_scores, on=["customer_id", "score_date"], how="semi")
+            stored = nw.from_native(session.table(str(dbt.this)))
+            held = held_before(segmented, score_dates, stored)
+            segmented = nw.concat([segmented, held], how="diagonal")
         segmented = nearest(levels(segmented, bounds, version["minimum_coverage"]), centroids)
         label = nw.lit(None, nw.String)
         for row in own_levels:
@@ -94,5 +124,6 @@ def model(dbt, session):
                 .then(nw.lit(row["engagement_level"]))
                 .otherwise(label)
             )
-        frames.append(segmented.with_columns(engagement_level=label).select(COLUMNS))
+        segmented = segmented.with_columns(engagement_level=label)
+        frames.append(segmented.filter(nw.col("known_rank").is_null()).select(COLUMNS))
     return nw.concat(frames).to_native()

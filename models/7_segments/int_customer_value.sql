@@ -1,12 +1,27 @@
 -- Over 100 lines: everything that reads an amount stands in one place.
+{{ config(materialized=incremental_or_table(), incremental_strategy="due_scores") }}
+
 with
 
 transactions as (
     select * from {{ ref("stg_loyalty__transactions") }}
+    where replaced_at is null
 ),
 
 amounts as (
-    select * from {{ ref("stg_loyalty__transaction_amounts") }}
+    select
+        transaction_id,
+        round(cast(sum(amount) as {{ type_double() }}), 2) as amount
+    from {{ ref("stg_loyalty__transaction_amounts") }}
+    where replaced_at is null
+    group by transaction_id
+),
+
+due_scores as (
+    select
+        customer_id,
+        score_date
+    from {{ ref("int_due_scores") }}
 ),
 
 rates as (
@@ -26,8 +41,10 @@ dated as (
     from transactions
     left join {{ ref("int_customer_accounts") }} as accounts
         on transactions.customer_id = accounts.account_id
+        and accounts.replaced_at is null
     left join {{ ref("int_card_customers") }} as cards
         on transactions.member_id = cards.member_id
+        and cards.replaced_at is null
 ),
 
 receipts as (
@@ -38,8 +55,8 @@ receipts as (
             as counts_until,
         case when dated.is_return then 0.0e0 else 1.0e0 end as orders,
         case when dated.is_return then 1.0e0 else 0.0e0 end as returns,
-        case when dated.is_return then -1 else 1 end * coalesce(amounts.amount * rates.rate, 0)
-            as spend,
+        case when dated.is_return then -1 else 1 end
+        * round(coalesce(amounts.amount * rates.rate, 0), 2) as spend,
         case when rates.rate is null then 1.0e0 else 0.0e0 end as unconverted
     from dated
     left join amounts on dated.transaction_id = amounts.transaction_id
@@ -50,62 +67,20 @@ receipts as (
     where dated.customer_id is not null
 ),
 
-changes as (
-    {{ span_changes("receipts", {
-        "spend": "spans.spend",
-        "orders": "spans.orders",
-        "returns": "spans.returns",
-        "unconverted": "spans.unconverted",
-    }) }}
-),
-
-summed as (
-    select
-        customer_id,
-        score_date_number,
-        sum(spend) as spend,
-        sum(orders) as orders,
-        sum(returns) as returns,
-        sum(unconverted) as unconverted
-    from changes
-    group by customer_id, score_date_number
-),
-
-spine as (
-    select
-        customers.customer_id,
-        customers.first_score_date_number,
-        score_dates.score_date_number,
-        score_dates.score_date
-    from {{ ref("int_scored_customers") }} as customers
-    cross join {{ ref("int_score_dates") }} as score_dates
-),
-
 totals as (
     select
-        spine.customer_id,
-        spine.score_date,
-        spine.score_date_number,
-        spine.first_score_date_number,
-        round(coalesce(sum(summed.spend) over history, 0), 2) as spend,
-        cast(coalesce(sum(summed.orders) over history, 0) as integer) as order_count,
-        cast(coalesce(sum(summed.returns) over history, 0) as integer) as return_count,
-        cast(coalesce(sum(summed.unconverted) over history, 0) as integer) as unconverted_count
-    from spine
-    left join summed
-        on spine.customer_id = summed.customer_id
-        and spine.score_date_number = summed.score_date_number
-    window history as (
-        partition by spine.customer_id order by spine.score_date_number rows unbounded preceding
-    )
+        due_scores.customer_id,
+        due_scores.score_date,
+        round(coalesce(sum(receipts.spend), 0), 2) as spend,
+        cast(coalesce(sum(receipts.orders), 0) as integer) as order_count,
+        cast(coalesce(sum(receipts.returns), 0) as integer) as return_count,
+        cast(coalesce(sum(receipts.unconverted), 0) as integer) as unconverted_count
+    from due_scores
+    left join receipts
+        on due_scores.customer_id = receipts.customer_id
+        and due_scores.score_date >= receipts.counts_from
+        and due_scores.score_date < receipts.counts_until
+    group by due_scores.customer_id, due_scores.score_date
 )
 
-select
-    customer_id,
-    score_date,
-    spend,
-    order_count,
-    return_count,
-    unconverted_count
-from totals
-where score_date_number >= first_score_date_number
+select * from totals

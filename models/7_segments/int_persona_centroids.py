@@ -9,8 +9,6 @@ half a deviation below the reference on the whole. Versions in seeds/calibration
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 
 def standardised(values, mean, deviation):
@@ -34,6 +32,10 @@ def named(centroids, dimensions, personas):
 
 def fit(values, dimensions, personas, count):
     """Rows (persona, dimension, statistic, value) for a sample (n, d) of subscores."""
+    # Here, as loading it takes longer than a run in which there is nothing to fit.
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
     measured = np.where(np.isnan(values).all(axis=0), 0, values)
     mean, deviation = np.nanmean(measured, axis=0), np.nanstd(measured, axis=0)
     scaled = standardised(values, mean, deviation)

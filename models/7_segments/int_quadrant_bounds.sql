@@ -1,12 +1,29 @@
 with
 
+frozen as (
+    select
+        scorecard_version,
+        max(case when name = 'score' then value end) as score_bound,
+        max(case when name = 'spend' then value end) as spend_bound
+    from {{ ref("calibration") }}
+    where
+        kind = 'quadrant'
+        and {{ var("use_calibration") }}
+    group by scorecard_version
+),
+
+versions as (
+    select * from {{ ref("int_scorecard_versions") }}
+    where scorecard_version not in (select frozen.scorecard_version from frozen)
+),
+
 reference_rows as (
     select
         scores.scorecard_version,
         scores.score,
         customer_value.spend
     from {{ ref("int_scores") }} as scores
-    inner join {{ ref("int_scorecard_versions") }} as versions
+    inner join versions
         on scores.scorecard_version = versions.scorecard_version
         and scores.score_date between versions.reference_start_date and versions.reference_end_date
     inner join {{ ref("int_score_dates") }} as score_dates
@@ -28,23 +45,10 @@ fitted as (
     group by scorecard_version
 ),
 
-frozen as (
-    select
-        scorecard_version,
-        max(case when name = 'score' then value end) as score_bound,
-        max(case when name = 'spend' then value end) as spend_bound
-    from {{ ref("calibration") }}
-    where
-        kind = 'quadrant'
-        and {{ var("use_calibration") }}
-    group by scorecard_version
-),
-
 bounds as (
     select * from frozen
     union all
     select * from fitted
-    where scorecard_version not in (select frozen.scorecard_version from frozen)
 )
 
 select * from bounds

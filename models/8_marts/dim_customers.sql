@@ -1,7 +1,10 @@
+{{ config(materialized="view") }}
+
 with
 
 customers as (
     select * from {{ ref("int_customers") }}
+    where replaced_at is null
 ),
 
 scored as (

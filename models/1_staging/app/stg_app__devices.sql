@@ -1,3 +1,5 @@
+{{ config(unique_key="row_key") }}
+
 with
 
 devices as (
@@ -6,6 +8,7 @@ devices as (
 
 renamed as (
     select
+        row_key,
         device_id,
         customer_id,
         installed_at,
@@ -14,4 +17,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from devices") }}

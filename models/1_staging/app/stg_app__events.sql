@@ -1,3 +1,5 @@
+{{ config(unique_key="event_id") }}
+
 with
 
 events as (
@@ -21,4 +23,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from events") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="row_key") }}
+
 with
 
 consents as (
@@ -6,6 +8,7 @@ consents as (
 
 renamed as (
     select
+        row_key,
         customer_id,
         lower(channel) as channel,
         lower(status) = 'granted' as is_granted,
@@ -14,4 +17,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from consents") }}

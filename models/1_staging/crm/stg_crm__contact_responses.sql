@@ -1,3 +1,5 @@
+{{ config(unique_key="response_id") }}
+
 with
 
 contact_responses as (
@@ -21,4 +23,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from contact_responses") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="customer_id") }}
+
 with
 
 customers as (
@@ -19,4 +21,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from customers") }}

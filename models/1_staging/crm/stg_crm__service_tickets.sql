@@ -1,3 +1,5 @@
+{{ config(unique_key="ticket_id") }}
+
 with
 
 service_tickets as (
@@ -16,4 +18,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from service_tickets") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="survey_id") }}
+
 with
 
 surveys as (
@@ -19,4 +21,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from surveys") }}

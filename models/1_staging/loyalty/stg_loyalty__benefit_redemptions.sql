@@ -1,3 +1,5 @@
+{{ config(unique_key="redemption_id") }}
+
 with
 
 benefit_redemptions as (
@@ -18,4 +20,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from benefit_redemptions") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="benefit_id") }}
+
 with
 
 benefits as (
@@ -13,4 +15,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from benefits") }}

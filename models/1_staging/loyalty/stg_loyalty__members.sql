@@ -1,3 +1,5 @@
+{{ config(unique_key="member_id") }}
+
 with
 
 members as (
@@ -15,4 +17,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from members") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="entry_id") }}
+
 with
 
 points_ledger as (
@@ -18,4 +20,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from points_ledger") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="product_id") }}
+
 with
 
 products as (
@@ -14,4 +16,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from products") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="referral_id") }}
+
 with
 
 referrals as (
@@ -17,4 +19,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from referrals") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="visit_id") }}
+
 with
 
 store_visits as (
@@ -20,4 +22,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from store_visits") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="store_id") }}
+
 with
 
 stores as (
@@ -13,4 +15,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from stores") }}

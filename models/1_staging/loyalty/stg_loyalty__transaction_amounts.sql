@@ -1,3 +1,5 @@
+{{ config(unique_key="row_key") }}
+
 with
 
 transaction_lines as (
@@ -9,11 +11,11 @@ transaction_lines as (
 
 amounts as (
     select
+        row_key,
         transaction_id,
-        cast(sum(amount) as {{ type_double() }}) as amount
+        cast(amount as {{ type_double() }}) as amount
     from transaction_lines
     where not coalesce(_is_deleted, false)
-    group by transaction_id
 )
 
-select * from amounts
+{{ keep_replaced("amounts", "select row_key from transaction_lines") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="row_key") }}
+
 with
 
 transaction_lines as (
@@ -9,6 +11,7 @@ transaction_lines as (
 
 renamed as (
     select
+        row_key,
         transaction_id,
         coalesce(line_id, product_id) as line_id,
         product_id,
@@ -17,4 +20,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from transaction_lines") }}

@@ -1,3 +1,5 @@
+{{ config(unique_key="review_id") }}
+
 with
 
 reviews as (
@@ -19,4 +21,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-select * from renamed
+{{ keep_replaced("renamed", "select row_key from reviews") }}

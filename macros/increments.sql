@@ -1,0 +1,360 @@
+{#
+How increments work: three kinds of incremental tables, and marks.
+
+keep_replaced (staging, identity): a row that is replaced or removed stays, with the time in
+replaced_at, so that whoever reads next learns whom it concerned. Rows that count have no
+replaced_at; written_at is the run in which a row came or was replaced.
+touched_rows (activities) and due_scores (variables to segments) follow int_touched_customers, the
+list of whom new, changed and removed rows concern and from when on: what they hold of those
+customers from then on is removed and computed anew.
+
+int_marks says up to which run each table has processed what lies before it. A mark is written after
+the table's own rows: a run that is killed repeats work and loses none.
+#}
+
+{# Increments are DuckDB's; other engines build each table from nothing. #}
+{% macro incremental_or_table() %}
+    {{- return("incremental" if target.type == "duckdb" else "table") -}}
+{% endmacro %}
+
+
+{# The time of this run: what rows are stamped with that it writes. #}
+{% macro run_time() %}
+    {{- return("cast('" ~ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") ~ "' as timestamp)") -}}
+{% endmacro %}
+
+
+{# A time before everything. #}
+{% macro long_ago() %}{{- return("cast('0001-01-02' as timestamp)") -}}{% endmacro %}
+
+
+{# Where a model of this project is, for SQL of macros that run long after its ref was needed. #}
+{% macro relation_of(model_name) %}
+    {% set node = graph.nodes["model." ~ project_name ~ "." ~ model_name] %}
+    {{ return(api.Relation.create(
+        database=node.database, schema=node.schema, identifier=node.alias
+    )) }}
+{% endmacro %}
+
+
+{#
+The run up to which a model (this one, if none is named) has processed what lies before it; with
+"loaded_until", the load time up to which it has read its raw table. A literal.
+#}
+{% macro mark(model_name=none, column="processed_at") %}
+    {% if not adds_to("int_marks") %}{{ return(long_ago()) }}{% endif %}
+    {% set found = run_query(
+        "select max(" ~ column ~ ") from " ~ relation_of("int_marks")
+        ~ " where model_name = '" ~ (model_name or this.identifier) ~ "'"
+    ).rows[0][0] %}
+    {{ return("cast('" ~ found ~ "' as timestamp)" if found else long_ago()) }}
+{% endmacro %}
+
+
+{# Before a table is built from nothing: its mark goes, so that everything is due to it. #}
+{% macro forget_mark() %}
+    {% set marks = ref("int_marks") if model.name != "int_marks" %}
+    {% if marks and model.config.materialized == "incremental" and not is_incremental() %}
+        delete from {{ marks }} where model_name = '{{ this.identifier }}'
+    {% endif %}
+{% endmacro %}
+
+
+{#
+After a table is written: its mark. A table that follows int_touched_customers is never further than
+those it reads from that do too, so that a run of some models only does not lose anything.
+#}
+{% macro advance_mark() %}
+    {% set marks = ref("int_marks") if model.name != "int_marks" %}
+    {% if marks and execute and model.config.materialized == "incremental" %}
+        {% set loaded_until = "cast(null as timestamp)" %}
+        {% if model.sources | length == 1 %}
+            {% set known = mark(column="loaded_until") %}
+            {% set loaded_until = "(select coalesce(max(_loaded_at), " ~ known ~ ") from "
+                ~ source(model.sources[0][0], model.sources[0][1])
+                ~ " where _loaded_at > " ~ known ~ ")" %}
+        {% endif %}
+        {% set times = [run_time()] %}
+        {% for name in followers_before(model.unique_id) %}
+            {% do times.append(mark(name)) %}
+        {% endfor %}
+        delete from {{ marks }} where model_name = '{{ this.identifier }}';
+        insert into {{ marks }} (model_name, processed_at, loaded_until, settings)
+        select
+            '{{ this.identifier }}',
+            {{ "least(" ~ times | join(", ") ~ ")" if times | length > 1 else times[0] }},
+            {{ loaded_until }},
+            '{{ tojson(settings_of_tables()) | replace("'", "''") }}'
+    {% endif %}
+{% endmacro %}
+
+
+{# What every row of the tables rests on: {setting: value}. With another, they are built anew. #}
+{% macro settings_of_tables() %}
+    {% set settings = {} %}
+    {% for name in [
+        "load_columns", "source_timezones", "business_timezone", "score_period", "window_days",
+        "half_life_days", "longest_merge_chain", "session_gap_seconds", "event_gap_cap_seconds",
+        "bot_events_per_day", "machine_response_seconds",
+    ] %}
+        {% do settings.update({name: var(name)}) %}
+    {% endfor %}
+    {% for name in ["bot_user_agents", "currency_rates"] %}
+        {% set seed = graph.nodes["seed." ~ project_name ~ "." ~ name] %}
+        {% do settings.update({"seeds/" ~ name ~ ".csv": seed.checksum.checksum}) %}
+    {% endfor %}
+    {{ return(settings) }}
+{% endmacro %}
+
+
+{# Before a run: stops it where a setting is not the one that the tables were built with. #}
+{% macro check_settings() %}
+    {% if execute and flags.WHICH in ["run", "build"] and adds_to("int_marks") %}
+        {% set present, changed = settings_of_tables(), [] %}
+        {% for row in run_query(
+            "select distinct settings from " ~ relation_of("int_marks")
+            ~ " where settings is not null"
+        ).rows %}
+            {% for name, value in fromjson(row[0]).items() if present.get(name, value) != value %}
+                {% do changed.append(
+                    name ~ ": " ~ value ~ " then, " ~ present[name] ~ " now"
+                    if not name.endswith(".csv") else name ~ " has changed"
+                ) %}
+            {% endfor %}
+        {% endfor %}
+        {% if changed %}
+            {% do exceptions.raise_compiler_error(
+                "Settings that every row rests on are not those that the tables were built with:"
+                ~ "\n  - " ~ changed | unique | join("\n  - ")
+                ~ "\nSet them back, or build everything anew: dbt build --full-refresh."
+            ) %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{# The nearest models before a follower of int_touched_customers that follow it too, by name. #}
+{% macro followers_before(unique_id, found=none, seen=none) %}
+    {% set strategies = ["touched_rows", "due_scores"] %}
+    {% set node = graph.nodes.get(unique_id) %}
+    {% if found is none %}
+        {% if not node or node.config.incremental_strategy not in strategies %}
+            {{ return([]) }}
+        {% endif %}
+        {% set found, seen = [], [] %}
+    {% endif %}
+    {% for parent_id in node.depends_on.nodes
+        if parent_id in graph.nodes and parent_id not in seen %}
+        {% do seen.append(parent_id) %}
+        {% set parent = graph.nodes[parent_id] %}
+        {% if parent.config.incremental_strategy in strategies %}
+            {% do found.append(parent.name) %}
+        {% elif parent.config.materialized != "incremental" %}
+            {% do followers_before(parent_id, found, seen) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{# Whether this run adds to a table (named, so that what is inlined into it can ask) or makes it. #}
+{% macro adds_to(model_name) %}
+    {% set nodes = graph.get("nodes", {}) if execute else {} %}
+    {% set node = nodes.get("model." ~ project_name ~ "." ~ model_name) %}
+    {% if not node or node.config.materialized != "incremental" or flags.FULL_REFRESH %}
+        {{ return(false) }}
+    {% endif %}
+    {{ return(adapter.get_relation(node.database, node.schema, node.alias) is not none) }}
+{% endmacro %}
+
+
+{#
+Customers (or who is not yet one) touched since a model's mark: customer_id, touched_from. The model
+says that it depends on int_touched_customers.
+#}
+{% macro touched_since(model_name=none) %}
+    (
+        select
+            customer_id,
+            min(touched_from) as touched_from
+        from {{ relation_of("int_touched_customers") }}
+        where touched_at > {{ mark(model_name) }}
+        group by customer_id
+    )
+{% endmacro %}
+
+
+{# The run up to which all tables with scores, or what they are made of, have come; as SQL. #}
+{% macro oldest_score_mark() %}
+    {% set names = [] %}
+    {% for node in (graph.nodes.values() if execute else [])
+        if node.config.incremental_strategy == "due_scores" %}
+        {% do names.append(node.name) %}
+    {% endfor %}
+    (
+        select
+            case
+                when count(*) = {{ names | length }} then min(processed_at)
+                else {{ long_ago() }}
+            end
+        from {{ ref("int_marks") }}
+        where model_name in ('{{ names | join("', '") }}')
+    )
+{% endmacro %}
+
+
+{# The scorecard versions in a view of those to be computed anew for everybody; mostly none. #}
+{% macro due_scorecards(view_name) %}
+    {{ return(run_query("select * from " ~ relation_of(view_name)).columns[0].values() if execute
+        else []) }}
+{% endmacro %}
+
+
+{#
+The rows of a table that keeps replaced ones: its last select.
+
+rows: name of the CTE with the rows as they are now. looked_at: a query for the keys (columns by)
+that it was computed for, of which those without a row are gone; none: it holds them all.
+#}
+{% macro keep_replaced(rows, looked_at=none, by=none) %}
+    {% if not is_incremental() %}
+    select
+        *,
+        {{ run_time() }} as written_at,
+        cast(null as timestamp) as replaced_at
+    from {{ rows }}
+    {% else %}
+    {% set columns = [] %}
+    {% for column in adapter.get_columns_in_relation(this) %}
+        {% if column.name not in ["written_at", "replaced_at"] %}
+            {% do columns.append(column.name) %}
+        {% endif %}
+    {% endfor %}
+    {% set columns = columns | join(", ") %}
+    {% set key = config.get("unique_key") %}
+    {% set key = by or (key if key is string else key | join(", ")) %}
+    select * from (
+        with existing as (
+            select {{ columns }} from {{ this }}
+            where
+                replaced_at is null
+                {% if looked_at %}
+                and ({{ key }}) in ({{ looked_at }})
+                {% endif %}
+        ),
+
+        present as (
+            select {{ columns }} from {{ rows }}
+        )
+
+        select
+            *,
+            {{ run_time() }} as written_at,
+            cast(null as timestamp) as replaced_at
+        from (select * from present except select * from existing) as added
+        union all
+        select
+            *,
+            {{ run_time() }} as written_at,
+            {{ run_time() }} as replaced_at
+        from (select * from existing except select * from present) as gone
+    ) as written
+    {% endif %}
+{% endmacro %}
+
+
+{# Writes what keep_replaced() gives: in place of the rows that it says are gone. #}
+{% macro get_incremental_keep_replaced_sql(arguments) %}
+    {% set table, new = arguments["target_relation"], arguments["temp_relation"] %}
+    {% set keys = arguments["unique_key"] %}
+    delete from {{ table }} as old
+    using (select * from {{ new }} where replaced_at is not null) as gone
+    where
+        old.replaced_at is null
+        {% for key in ([keys] if keys is string else keys) %}
+        and old.{{ key }} is not distinct from gone.{{ key }}
+        {% endfor %};
+    {{ insert_rows(arguments) }}
+{% endmacro %}
+
+
+{# Writes the rows of the customers touched since the table's mark, from when on they were. #}
+{% macro get_incremental_touched_rows_sql(arguments) %}
+    {% set columns = arguments["dest_columns"] | map(attribute="name") | list %}
+    delete from {{ arguments["target_relation"] }} as old
+    using {{ touched_since() }} as touched
+    where
+        {{ "coalesce(old.customer_id, old.unidentified_as)" if "unidentified_as" in columns
+            else "old.customer_id" }} = touched.customer_id
+        {% if "activity_at" in columns %}
+        and old.activity_at >= touched.touched_from
+        {% endif %};
+    {{ insert_rows(arguments) }}
+{% endmacro %}
+
+
+{# Writes the scores that are due (int_due_scores), or whatever stands for them on the way. #}
+{% macro get_incremental_due_scores_sql(arguments) %}
+    {% set table = arguments["target_relation"] %}
+    {% set columns = arguments["dest_columns"] | map(attribute="name") | list %}
+    delete from {{ table }}
+    where
+        score_date not in (select score_date from {{ relation_of("int_score_dates") }})
+        or score_date in (select score_date from {{ relation_of("int_due_dates") }})
+        {% if "scorecard_version" in columns %}
+        or scorecard_version not in (
+            select scorecard_version from {{ relation_of("int_scorecard_versions") }}
+        )
+        or scorecard_version in (
+            select scorecard_version from {{ relation_of(config.get("meta").due_scorecards) }}
+        )
+        {% endif %};
+    delete from {{ table }} as old
+    using {{ relation_of("int_due_customers") }} as due
+    where
+        old.customer_id = due.customer_id
+        and old.score_date >= due.due_from_date;
+    {{ insert_rows(arguments) }}
+{% endmacro %}
+
+
+{% macro insert_rows(arguments) %}
+    {% set columns = arguments["dest_columns"] | map(attribute="quoted") | join(", ") %}
+    insert into {{ arguments["target_relation"] }} ({{ columns }})
+    select {{ columns }} from {{ arguments["temp_relation"] }}
+{% endmacro %}
+
+
+{# After a run: whom it found new rows of, and at which dates everybody's score was computed. #}
+{% macro say_what_was_new() %}
+    {% set ran = [] %}
+    {% for result in results if result.status == "success" %}
+        {% do ran.append(result.node.name) %}
+    {% endfor %}
+    {% if execute and flags.WHICH in ["run", "build"] and "int_touched_customers" in ran %}
+        {% set touched = run_query(
+            "select count(*) from " ~ relation_of("int_touched_customers")
+            ~ " where customer_id in (select customer_id from " ~ relation_of("int_customers")
+            ~ ") and touched_at = " ~ run_time()
+        ).rows[0][0] %}
+        {% set dates = run_query(
+            "select count(*), min(score_date), max(score_date) from "
+            ~ relation_of("int_running_activities")
+            ~ " where replaced_at is null and written_at = " ~ run_time()
+        ).rows[0] if "int_running_activities" in ran else [0] %}
+        {% if dates[0] > 1 %}
+            {% set everybody = "everybody's scores from " ~ dates[1] ~ " to " ~ dates[2]
+                ~ " are new" %}
+        {% elif dates[0] == 1 %}
+            {% set everybody = "everybody's score of " ~ dates[1] ~ " is new" %}
+        {% else %}
+            {% set everybody = "no score date is new" %}
+        {% endif %}
+        {% do log(
+            "Nothing new: no raw row that changes a score, no score computed."
+            if touched == 0 and dates[0] == 0 else
+            "New rows concern " ~ "{:,}".format(touched) ~ " customers; " ~ everybody ~ ".",
+            info=true
+        ) %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,338 @@
+-- Over 100 lines: every way in which a changed row can concern a customer stands in one place.
+{{ config(materialized=incremental_or_table(), incremental_strategy="append") }}
+
+-- Built from nothing, everything is computed anyway: there is nobody to list.
+{% set is_changed = "written_at > " ~ mark() if is_incremental() else "false" %}
+
+with
+
+-- Whom everything belongs to, and whom it belonged to before.
+accounts as (
+    select distinct
+        account_id,
+        customer_id
+    from {{ ref("int_customer_accounts") }}
+),
+
+cards as (
+    select distinct
+        member_id,
+        customer_id
+    from {{ ref("int_card_customers") }}
+),
+
+identifiers as (
+    select distinct
+        identifier_hash,
+        customer_id
+    from {{ ref("int_customer_identifiers") }}
+),
+
+visitors as (
+    select distinct
+        channel,
+        visitor_id,
+        customer_id
+    from {{ ref("int_visitor_customers") }}
+),
+
+-- Identity: an account, a card or a customer's standing changed. It concerns all they ever did.
+changed_accounts as (
+    select distinct account_id from {{ ref("int_customer_accounts") }}
+    where {{ is_changed }}
+),
+
+changed_cards as (
+    select member_id from {{ ref("int_card_customers") }}
+    where {{ is_changed }}
+    group by member_id
+    having
+        count(*) = 1
+        or min(customer_id) is distinct from max(customer_id)
+        or count(customer_id) < count(*)
+        or min(joined_at) is distinct from max(joined_at)
+),
+
+changed_identifiers as (
+    select distinct identifier_hash from {{ ref("int_customer_identifiers") }}
+    where {{ is_changed }}
+),
+
+changed_customers as (
+    select customer_id from {{ ref("int_customers") }}
+    where {{ is_changed }}
+    group by customer_id
+    having
+        count(*) = 1
+        or min(market) is distinct from max(market)
+        or count(market) not in (0, count(*))
+        or min(registered_at) is distinct from max(registered_at)
+        or count(registered_at) not in (0, count(*))
+        or count(distinct is_test) > 1
+        or count(distinct is_employee) > 1
+),
+
+-- Visits: those of a session belong together; who a visitor is concerns all the visitor did.
+changed_sessions as (
+    select
+        visits.channel,
+        visits.visitor_id,
+        min(visits.started_at) as touched_from
+    from {{ ref("int_visits") }} as visits
+    where (visits.channel, visits.visitor_id, visits.session_id) in (
+        select
+            channel,
+            visitor_id,
+            session_id
+        from {{ ref("int_visits") }}
+        where {{ is_changed }}
+    )
+    group by visits.channel, visits.visitor_id
+),
+
+changed_visitors as (
+    select
+        channel,
+        visitor_id,
+        known_at
+    from {{ ref("int_visitor_customers") }}
+    where {{ is_changed }}
+    union all
+    select
+        channel,
+        visitor_id,
+        cast(null as timestamp) as known_at
+    from {{ ref("int_bot_visitors") }}
+    where {{ is_changed }}
+    union all
+    select
+        channel,
+        visitor_id,
+        started_at as known_at
+    from {{ ref("int_visits") }}
+    where login_hash in (select identifier_hash from changed_identifiers)
+),
+
+visitors_from as (
+    select
+        channel,
+        visitor_id,
+        touched_from
+    from changed_sessions
+    union all
+    select
+        changed_visitors.channel,
+        changed_visitors.visitor_id,
+        least(
+            min(coalesce(changed_visitors.known_at, visits.started_at)),
+            min(coalesce(visits.started_at, changed_visitors.known_at))
+        ) as touched_from
+    from changed_visitors
+    left join {{ ref("int_visits") }} as visits
+        on changed_visitors.channel = visits.channel
+        and changed_visitors.visitor_id = visits.visitor_id
+    group by changed_visitors.channel, changed_visitors.visitor_id
+),
+
+-- Sends and answers: an answer belongs to whom its send went to.
+changed_contacts as (
+    select * from {{ ref("stg_crm__campaign_contacts") }}
+    where {{ is_changed }}
+),
+
+touched_responses as (
+    select * from {{ ref("stg_crm__contact_responses") }}
+    where {{ is_changed }}
+    union
+    select * from {{ ref("stg_crm__contact_responses") }}
+    where contact_id in (
+        select contact_id from changed_contacts
+        union
+        select contact_id from {{ ref("stg_crm__campaign_contacts") }}
+        where customer_id in (select account_id from changed_accounts)
+    )
+    union
+    select * from {{ ref("stg_crm__contact_responses") }}
+    where customer_id in (select account_id from changed_accounts)
+    union
+    select responses.*
+    from {{ ref("stg_crm__contact_responses") }} as responses
+    inner join accounts on responses.customer_id = accounts.account_id
+    where
+        responses.response_type = 'unsubscribed'
+        and responses.contact_id is null
+        and (accounts.customer_id, responses.campaign_id) in (
+            select
+                accounts.customer_id,
+                changed_contacts.campaign_id
+            from changed_contacts
+            inner join accounts on changed_contacts.customer_id = accounts.account_id
+        )
+),
+
+response_accounts as (
+    select
+        response_id,
+        response_type,
+        responded_at,
+        customer_id as account_id
+    from touched_responses
+    union all
+    select
+        touched_responses.response_id,
+        touched_responses.response_type,
+        touched_responses.responded_at,
+        contacts.customer_id as account_id
+    from touched_responses
+    inner join {{ ref("stg_crm__campaign_contacts") }} as contacts
+        on touched_responses.contact_id = contacts.contact_id
+),
+
+-- Purchases: by the customer, the card, a line or the category of a product in it.
+changed_lines as (
+    select transaction_id from {{ ref("stg_loyalty__transaction_lines") }}
+    where {{ is_changed }}
+    union
+    select transaction_id from {{ ref("stg_loyalty__transaction_amounts") }}
+    where {{ is_changed }}
+    union
+    select transaction_id from {{ ref("stg_loyalty__transaction_lines") }}
+    where product_id in (
+        select product_id from {{ ref("stg_loyalty__products") }}
+        where {{ is_changed }}
+    )
+),
+
+touched_transactions as (
+    select * from {{ ref("stg_loyalty__transactions") }}
+    where
+        {{ is_changed }}
+        or transaction_id in (select transaction_id from changed_lines)
+        or customer_id in (select account_id from changed_accounts)
+        or member_id in (select member_id from changed_cards)
+),
+
+account_rows as (
+    select
+        customer_id as account_id,
+        sent_at as touched_from
+    from changed_contacts
+    union all
+    -- Leaving a channel ends what earlier activity on it counts.
+    select
+        account_id,
+        case when response_type = 'unsubscribed' then {{ long_ago() }} else responded_at end
+            as touched_from
+    from response_accounts
+    union all
+    select
+        customer_id as account_id,
+        {{ long_ago() }} as touched_from
+    from {{ ref("stg_crm__consents") }}
+    where {{ is_changed }}
+    {% for table, time in {
+        "stg_crm__surveys": "answered_at",
+        "stg_crm__service_tickets": "opened_at",
+        "stg_crm__preferences": "changed_at",
+    }.items() %}
+    union all
+    select
+        customer_id as account_id,
+        {{ time }} as touched_from
+    from {{ ref(table) }}
+    where {{ is_changed }}
+    {% endfor %}
+    union all
+    select
+        customer_id as account_id,
+        transacted_at as touched_from
+    from touched_transactions
+    union all
+    select
+        account_id,
+        {{ long_ago() }} as touched_from
+    from changed_accounts
+),
+
+member_rows as (
+    {% for table, time in {
+        "stg_loyalty__benefit_redemptions": "redeemed_at",
+        "stg_loyalty__promotion_participations": "participated_at",
+        "stg_loyalty__referrals": "referred_at",
+        "stg_loyalty__points_ledger": "booked_at",
+        "stg_loyalty__store_visits": "visited_at",
+    }.items() %}
+    select
+        member_id,
+        {{ time }} as touched_from
+    from {{ ref(table) }}
+    where {{ is_changed }}
+    union all
+    {% endfor %}
+    select
+        member_id,
+        transacted_at as touched_from
+    from touched_transactions
+    union all
+    select
+        member_id,
+        {{ long_ago() }} as touched_from
+    from changed_cards
+),
+
+login_rows as (
+    select
+        login_hash,
+        reviewed_at as touched_from
+    from {{ ref("stg_web__reviews") }}
+    where {{ is_changed }}
+    union all
+    select
+        identifier_hash as login_hash,
+        {{ long_ago() }} as touched_from
+    from changed_identifiers
+),
+
+-- The customers, and the accounts, cards, visitors and logins that belong to none (yet).
+touched as (
+    select accounts.customer_id, account_rows.touched_from
+    from account_rows
+    inner join accounts on account_rows.account_id = accounts.account_id
+    union all
+    select {{ dbt.concat(["'account:'", "account_id"]) }}, touched_from from account_rows
+    union all
+    select {{ dbt.concat(["'response:'", "response_id"]) }}, responded_at from touched_responses
+    union all
+    select cards.customer_id, member_rows.touched_from
+    from member_rows
+    inner join cards on member_rows.member_id = cards.member_id
+    union all
+    select {{ dbt.concat(["'member:'", "member_id"]) }}, touched_from from member_rows
+    union all
+    select {{ dbt.concat(["'transaction:'", "transaction_id"]) }}, transacted_at
+    from touched_transactions
+    union all
+    select identifiers.customer_id, login_rows.touched_from
+    from login_rows
+    inner join identifiers on login_rows.login_hash = identifiers.identifier_hash
+    union all
+    select {{ dbt.concat(["'login:'", "login_hash"]) }}, touched_from from login_rows
+    union all
+    select visitors.customer_id, visitors_from.touched_from
+    from visitors_from
+    inner join visitors
+        on visitors_from.channel = visitors.channel
+        and visitors_from.visitor_id = visitors.visitor_id
+    union all
+    select {{ dbt.concat(["channel", "':'", "visitor_id"]) }}, touched_from from visitors_from
+    union all
+    select customer_id, {{ long_ago() }} from changed_customers
+)
+
+select
+    customer_id,
+    min(touched_from) as touched_from,
+    {{ run_time() }} as touched_at
+from touched
+where customer_id is not null
+group by customer_id

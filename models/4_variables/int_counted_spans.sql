@@ -1,0 +1,152 @@
+-- Over 100 lines: all that counts, and from when until when, stands in one place.
+{{ config(materialized="view") }}
+
+with
+
+due_customers as (
+    select
+        customer_id,
+        min(score_date) as first_due_date
+    from {{ ref("int_due_scores") }}
+    group by customer_id
+),
+
+activities as (
+    select
+        activities.customer_id,
+        due_customers.first_due_date,
+        activities.activity,
+        activities.activity_date,
+        activities.counts_until,
+        activities.category,
+        activities.engaged_seconds
+    from {{ ref("int_activities") }} as activities
+    inner join due_customers
+        on activities.customer_id = due_customers.customer_id
+        and activities.counts_until > due_customers.first_due_date
+    where activities.excluded_reason is null
+),
+
+days as (
+    select
+        customer_id,
+        first_due_date,
+        activity_date,
+        max(counts_until) as counts_until
+    from activities
+    where activity in ({{ engagements() }})
+    group by customer_id, first_due_date, activity_date
+),
+
+category_days as (
+    select
+        customer_id,
+        first_due_date,
+        activity_date,
+        category,
+        max(counts_until) as counts_until
+    from activities
+    where activity = 'category_bought'
+    group by customer_id, first_due_date, activity_date, category
+),
+
+-- A week or category that is met again goes on counting; only what reaches further is added.
+again as (
+    select
+        customer_id,
+        first_due_date,
+        'active_weeks' as item,
+        activity_date,
+        counts_until,
+        max(counts_until) over (
+            partition by customer_id, {{ dbt.date_trunc("week", "activity_date") }}
+            order by activity_date rows between unbounded preceding and 1 preceding
+        ) as counted_until
+    from days
+    union all
+    select
+        customer_id,
+        first_due_date,
+        'categories_bought' as item,
+        activity_date,
+        counts_until,
+        max(counts_until) over (
+            partition by customer_id, category
+            order by activity_date rows between unbounded preceding and 1 preceding
+        ) as counted_until
+    from category_days
+),
+
+preferences as (
+    select
+        activities.customer_id,
+        due_customers.first_due_date,
+        activities.activity,
+        activities.activity_date,
+        lead(activities.activity_date) over (
+            partition by activities.customer_id, activities.category
+            order by activities.activity_at, activities.activity
+        ) as counts_until
+    from {{ ref("int_activities") }} as activities
+    inner join due_customers on activities.customer_id = due_customers.customer_id
+    where
+        activities.excluded_reason is null
+        and activities.activity in ('preference_given', 'preference_withdrawn')
+),
+
+spans as (
+    select
+        customer_id,
+        first_due_date,
+        activity as item,
+        activity_date as counts_from,
+        counts_until,
+        1.0e0 as amount,
+        coalesce(engaged_seconds, 0) as engaged_seconds
+    from activities
+    union all
+    select
+        customer_id,
+        first_due_date,
+        'decayed_days' as item,
+        activity_date as counts_from,
+        counts_until,
+        {{ growth("activity_date") }} as amount,
+        0 as engaged_seconds
+    from days
+    union all
+    select
+        customer_id,
+        first_due_date,
+        item,
+        greatest(activity_date, coalesce(counted_until, activity_date)) as counts_from,
+        counts_until,
+        1.0e0 as amount,
+        0 as engaged_seconds
+    from again
+    where counted_until is null or counts_until > counted_until
+    union all
+    select
+        customer_id,
+        first_due_date,
+        'preferences_held' as item,
+        activity_date as counts_from,
+        counts_until,
+        1.0e0 as amount,
+        0 as engaged_seconds
+    from preferences
+    where activity = 'preference_given'
+    union all
+    select
+        consents.customer_id,
+        due_customers.first_due_date,
+        {{ dbt.concat(["consents.channel", "'_'", "consents.consent_state"]) }} as item,
+        consents.counts_from,
+        consents.counts_until,
+        1.0e0 as amount,
+        0 as engaged_seconds
+    from {{ ref("int_consents") }} as consents
+    inner join due_customers on consents.customer_id = due_customers.customer_id
+)
+
+select * from spans

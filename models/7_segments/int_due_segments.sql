@@ -1,0 +1,9 @@
+{{ config(materialized="view") }}
+
+select scorecard_version from {{ ref("int_due_scorecards") }}
+union
+select scorecard_version
+from {{ ref("int_restated_segments") }}
+where
+    replaced_at is null
+    and written_at > {{ oldest_score_mark() }}
