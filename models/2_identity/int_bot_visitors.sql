@@ -14,11 +14,10 @@ looked_at as (
 {% endif %}
 visits as (
     select * from {{ ref("int_visits") }}
-    where
-        replaced_at is null
-        {% if is_incremental() %}
+    where replaced_at is null
+    {% if is_incremental() %}
         and (channel, visitor_id) in (select channel, visitor_id from looked_at)
-        {% endif %}
+    {% endif %}
 ),
 
 agents as (

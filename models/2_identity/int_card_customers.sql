@@ -23,11 +23,10 @@ looked_at as (
 {% endif %}
 members as (
     select * from {{ ref("stg_loyalty__members") }}
-    where
-        replaced_at is null
-        {% if is_incremental() %}
+    where replaced_at is null
+    {% if is_incremental() %}
         and member_id in (select member_id from looked_at)
-        {% endif %}
+    {% endif %}
 ),
 
 accounts as (

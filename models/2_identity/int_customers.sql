@@ -20,11 +20,10 @@ looked_at as (
 {% endif %}
 accounts as (
     select * from {{ ref("int_customer_accounts") }}
-    where
-        replaced_at is null
-        {% if is_incremental() %}
+    where replaced_at is null
+    {% if is_incremental() %}
         and customer_id in (select customer_id from looked_at)
-        {% endif %}
+    {% endif %}
 ),
 
 crm_customers as (
@@ -65,9 +64,9 @@ from_cards as (
     where
         customer_id is not null
         and replaced_at is null
-        {% if is_incremental() %}
+    {% if is_incremental() %}
         and customer_id in (select customer_id from looked_at)
-        {% endif %}
+    {% endif %}
     group by customer_id
 ),
 

@@ -31,11 +31,10 @@ events as (
         engaged_seconds,
         user_agent
     from {{ ref("stg_web__events") }}
-    where
-        replaced_at is null
-        {% if is_incremental() %}
+    where replaced_at is null
+    {% if is_incremental() %}
         and anonymous_id in (select visitor_id from looked_at where channel = 'web')
-        {% endif %}
+    {% endif %}
     union all
     select
         'app' as channel,
@@ -47,11 +46,10 @@ events as (
         engaged_seconds,
         cast(null as {{ dbt.type_string() }}) as user_agent
     from {{ ref("stg_app__events") }}
-    where
-        replaced_at is null
-        {% if is_incremental() %}
+    where replaced_at is null
+    {% if is_incremental() %}
         and device_id in (select visitor_id from looked_at where channel = 'app')
-        {% endif %}
+    {% endif %}
 ),
 
 -- Where the tracker counts no visits or measures no attention, the gaps between events stand in.

@@ -47,11 +47,10 @@ withdrawals as (
         counts_from as withdrawn_date,
         max(coalesce(counts_until, cast('9999-12-31' as date))) as granted_again_date
     from {{ ref("int_consents") }}
-    where
-        consent_state != 'granted'
-        {% if is_incremental() %}
+    where consent_state != 'granted'
+    {% if is_incremental() %}
         and customer_id in (select customer_id from touched)
-        {% endif %}
+    {% endif %}
     group by customer_id, channel, counts_from
 ),
 

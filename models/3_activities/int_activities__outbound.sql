@@ -48,9 +48,8 @@ contacts as (
         contacts.sent_at
     from {{ ref("stg_crm__campaign_contacts") }} as contacts
     left join accounts on contacts.customer_id = accounts.account_id
-    where
-        contacts.replaced_at is null
-        {% if is_incremental() %}
+    where contacts.replaced_at is null
+    {% if is_incremental() %}
         and (
             contacts.customer_id in (select account_id from touched_accounts)
             or contacts.contact_id in (
@@ -58,7 +57,7 @@ contacts as (
                 where response_id in (select response_id from touched_responses)
             )
         )
-        {% endif %}
+    {% endif %}
 ),
 
 responses as (
@@ -73,11 +72,10 @@ responses as (
         responses.responded_at
     from {{ ref("stg_crm__contact_responses") }} as responses
     left join accounts on responses.customer_id = accounts.account_id
-    where
-        responses.replaced_at is null
-        {% if is_incremental() %}
+    where responses.replaced_at is null
+    {% if is_incremental() %}
         and responses.response_id in (select response_id from touched_responses)
-        {% endif %}
+    {% endif %}
 ),
 
 nearest_sends as (

@@ -52,11 +52,10 @@ categories as (
     left join {{ ref("stg_loyalty__products") }} as products
         on lines.product_id = products.product_id
         and products.replaced_at is null
-    where
-        lines.replaced_at is null
-        {% if adds_to("int_activities") %}
+    where lines.replaced_at is null
+    {% if adds_to("int_activities") %}
         and lines.transaction_id in (select transaction_id from identified)
-        {% endif %}
+    {% endif %}
 ),
 
 category_purchases as (

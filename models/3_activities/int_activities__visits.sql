@@ -27,11 +27,10 @@ touched_visitors as (
 {% endif %}
 visits as (
     select * from {{ ref("int_visits") }}
-    where
-        replaced_at is null
-        {% if adds_to("int_activities") %}
+    where replaced_at is null
+    {% if adds_to("int_activities") %}
         and (channel, visitor_id) in (select channel, visitor_id from touched_visitors)
-        {% endif %}
+    {% endif %}
 ),
 
 identifiers as (

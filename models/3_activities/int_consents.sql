@@ -20,11 +20,10 @@ changes as (
     inner join {{ ref("int_customer_accounts") }} as accounts
         on consents.customer_id = accounts.account_id
         and accounts.replaced_at is null
-    where
-        consents.replaced_at is null
-        {% if is_incremental() %}
+    where consents.replaced_at is null
+    {% if is_incremental() %}
         and accounts.customer_id in (select customer_id from touched)
-        {% endif %}
+    {% endif %}
     union all
     select
         customer_id,
@@ -37,9 +36,9 @@ changes as (
         activity = {{ dbt.concat(["channel", "'_unsubscribed'"]) }}
         and customer_id is not null
         and excluded_reason is null
-        {% if is_incremental() %}
+    {% if is_incremental() %}
         and customer_id in (select customer_id from touched)
-        {% endif %}
+    {% endif %}
 ),
 
 first_sends as (
@@ -48,11 +47,10 @@ first_sends as (
         channel,
         min(activity_at) as first_sent_at
     from {{ ref("int_activities__outbound") }}
-    where
-        activity = {{ dbt.concat(["channel", "'_sent'"]) }}
-        {% if is_incremental() %}
+    where activity = {{ dbt.concat(["channel", "'_sent'"]) }}
+    {% if is_incremental() %}
         and customer_id in (select customer_id from changes where not is_granted)
-        {% endif %}
+    {% endif %}
     group by customer_id, channel
 ),
 

@@ -73,20 +73,25 @@ changed_customers as (
 ),
 
 -- Visits: those of a session belong together; who a visitor is concerns all the visitor did.
+changed_visits as (
+    select distinct
+        channel,
+        visitor_id,
+        session_id
+    from {{ ref("int_visits") }}
+    where {{ is_changed }}
+),
+
 changed_sessions as (
     select
         visits.channel,
         visits.visitor_id,
         min(visits.started_at) as touched_from
     from {{ ref("int_visits") }} as visits
-    where (visits.channel, visits.visitor_id, visits.session_id) in (
-        select
-            channel,
-            visitor_id,
-            session_id
-        from {{ ref("int_visits") }}
-        where {{ is_changed }}
-    )
+    inner join changed_visits
+        on visits.channel = changed_visits.channel
+        and visits.visitor_id = changed_visits.visitor_id
+        and visits.session_id = changed_visits.session_id
     group by visits.channel, visits.visitor_id
 ),
 
@@ -106,11 +111,11 @@ changed_visitors as (
     where {{ is_changed }}
     union all
     select
-        channel,
-        visitor_id,
-        started_at as known_at
-    from {{ ref("int_visits") }}
-    where login_hash in (select identifier_hash from changed_identifiers)
+        visits.channel,
+        visits.visitor_id,
+        visits.started_at as known_at
+    from {{ ref("int_visits") }} as visits
+    inner join changed_identifiers on visits.login_hash = changed_identifiers.identifier_hash
 ),
 
 visitors_from as (
@@ -140,34 +145,47 @@ changed_contacts as (
     where {{ is_changed }}
 ),
 
-touched_responses as (
+changed_campaigns as (
+    select distinct
+        accounts.customer_id,
+        changed_contacts.campaign_id
+    from changed_contacts
+    inner join accounts on changed_contacts.customer_id = accounts.account_id
+),
+
+touched_contacts as (
+    select contact_id from changed_contacts
+    union
+    select contacts.contact_id
+    from {{ ref("stg_crm__campaign_contacts") }} as contacts
+    inner join changed_accounts on contacts.customer_id = changed_accounts.account_id
+),
+
+responses as (
     select * from {{ ref("stg_crm__contact_responses") }}
+),
+
+touched_responses as (
+    select * from responses
     where {{ is_changed }}
     union
-    select * from {{ ref("stg_crm__contact_responses") }}
-    where contact_id in (
-        select contact_id from changed_contacts
-        union
-        select contact_id from {{ ref("stg_crm__campaign_contacts") }}
-        where customer_id in (select account_id from changed_accounts)
-    )
-    union
-    select * from {{ ref("stg_crm__contact_responses") }}
-    where customer_id in (select account_id from changed_accounts)
+    select responses.*
+    from responses
+    inner join touched_contacts on responses.contact_id = touched_contacts.contact_id
     union
     select responses.*
-    from {{ ref("stg_crm__contact_responses") }} as responses
+    from responses
+    inner join changed_accounts on responses.customer_id = changed_accounts.account_id
+    union
+    select responses.*
+    from responses
     inner join accounts on responses.customer_id = accounts.account_id
+    inner join changed_campaigns
+        on accounts.customer_id = changed_campaigns.customer_id
+        and responses.campaign_id = changed_campaigns.campaign_id
     where
         responses.response_type = 'unsubscribed'
         and responses.contact_id is null
-        and (accounts.customer_id, responses.campaign_id) in (
-            select
-                accounts.customer_id,
-                changed_contacts.campaign_id
-            from changed_contacts
-            inner join accounts on changed_contacts.customer_id = accounts.account_id
-        )
 ),
 
 response_accounts as (
@@ -189,6 +207,11 @@ response_accounts as (
 ),
 
 -- Purchases: by the customer, the card, a line or the category of a product in it.
+changed_products as (
+    select distinct product_id from {{ ref("stg_loyalty__products") }}
+    where {{ is_changed }}
+),
+
 changed_lines as (
     select transaction_id from {{ ref("stg_loyalty__transaction_lines") }}
     where {{ is_changed }}
@@ -196,20 +219,30 @@ changed_lines as (
     select transaction_id from {{ ref("stg_loyalty__transaction_amounts") }}
     where {{ is_changed }}
     union
-    select transaction_id from {{ ref("stg_loyalty__transaction_lines") }}
-    where product_id in (
-        select product_id from {{ ref("stg_loyalty__products") }}
-        where {{ is_changed }}
-    )
+    select lines.transaction_id
+    from {{ ref("stg_loyalty__transaction_lines") }} as lines
+    inner join changed_products on lines.product_id = changed_products.product_id
+),
+
+transactions as (
+    select * from {{ ref("stg_loyalty__transactions") }}
 ),
 
 touched_transactions as (
-    select * from {{ ref("stg_loyalty__transactions") }}
-    where
-        {{ is_changed }}
-        or transaction_id in (select transaction_id from changed_lines)
-        or customer_id in (select account_id from changed_accounts)
-        or member_id in (select member_id from changed_cards)
+    select * from transactions
+    where {{ is_changed }}
+    union
+    select transactions.*
+    from transactions
+    inner join changed_lines on transactions.transaction_id = changed_lines.transaction_id
+    union
+    select transactions.*
+    from transactions
+    inner join changed_accounts on transactions.customer_id = changed_accounts.account_id
+    union
+    select transactions.*
+    from transactions
+    inner join changed_cards on transactions.member_id = changed_cards.member_id
 ),
 
 account_rows as (
@@ -295,7 +328,9 @@ login_rows as (
 
 -- The customers, and the accounts, cards, visitors and logins that belong to none (yet).
 touched as (
-    select accounts.customer_id, account_rows.touched_from
+    select
+        accounts.customer_id,
+        account_rows.touched_from
     from account_rows
     inner join accounts on account_rows.account_id = accounts.account_id
     union all
@@ -303,7 +338,9 @@ touched as (
     union all
     select {{ dbt.concat(["'response:'", "response_id"]) }}, responded_at from touched_responses
     union all
-    select cards.customer_id, member_rows.touched_from
+    select
+        cards.customer_id,
+        member_rows.touched_from
     from member_rows
     inner join cards on member_rows.member_id = cards.member_id
     union all
@@ -312,13 +349,17 @@ touched as (
     select {{ dbt.concat(["'transaction:'", "transaction_id"]) }}, transacted_at
     from touched_transactions
     union all
-    select identifiers.customer_id, login_rows.touched_from
+    select
+        identifiers.customer_id,
+        login_rows.touched_from
     from login_rows
     inner join identifiers on login_rows.login_hash = identifiers.identifier_hash
     union all
     select {{ dbt.concat(["'login:'", "login_hash"]) }}, touched_from from login_rows
     union all
-    select visitors.customer_id, visitors_from.touched_from
+    select
+        visitors.customer_id,
+        visitors_from.touched_from
     from visitors_from
     inner join visitors
         on visitors_from.channel = visitors.channel

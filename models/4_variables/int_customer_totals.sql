@@ -21,6 +21,10 @@ calendar as (
     select * from {{ ref("int_calendar") }}
 ),
 
+bounds as (
+    select min(calendar_date) as first_date from calendar
+),
+
 -- What counts at the same of the score dates that are due, from starts_on to before ends_on, is
 -- summed first.
 summed as (
@@ -33,7 +37,7 @@ summed as (
         sum(spans.engaged_seconds) as engaged_seconds,
         max(spans.counts_from) as last_date
     from spans
-    cross join (select min(calendar_date) as first_date from calendar) as bounds
+    cross join bounds
     inner join calendar as starts
         on starts.calendar_date
         = greatest(spans.counts_from, spans.first_due_date, bounds.first_date)
