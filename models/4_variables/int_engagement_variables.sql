@@ -58,8 +58,9 @@ across_channels as (
         *,
         greatest(
             {% for channel in engagement_channels() %}
-            {{ channel }}_counted_date{{ "," if not loop.last }}
+            {{ channel }}_counted_date,
             {% endfor %}
+            cast(null as date)
         ) as last_counted_date,
         0
         {% for channel in engagement_channels() %}
