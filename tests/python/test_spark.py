@@ -92,13 +92,14 @@ class SparkProject(Project):
             cwd=self.folder, env=self.environment, capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        with duckdb.connect(str(self.database), config={"TimeZone": "UTC"}) as connection:
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute("set timezone = 'UTC'")
             connection.execute("create schema engagement_marts")
             for mart in KEYS:
                 relation = f"read_parquet('{marts / mart}.parquet')"
                 columns = [
                     f"{name}::timestamp as {name}" if "TIME ZONE" in kind else name
-                    for name, kind, *_ in connection.sql(f"describe {relation}").fetchall()
+                    for name, kind, *_ in connection.sql(f"describe from {relation}").fetchall()
                 ]
                 connection.execute(
                     f"create table engagement_marts.{mart} as "
@@ -157,10 +158,10 @@ def on_one_machine(folder, raw) -> Project:
 
 @pytest.fixture(scope="module")
 def on_a_cluster(folder, raw) -> Project:
-    """From Parquet files, with every data test."""
+    """From Parquet files."""
     with cluster(folder / "cluster") as (port, _):
         project = SparkProject(folder / "on_cluster", raw, output="spark_cluster", port=port)
-        return project.dbt("build", "--exclude-resource-type=unit_test").copy_marts()
+        return project.build().copy_marts()
 
 
 @pytest.fixture(scope="module")
