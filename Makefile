@@ -4,21 +4,30 @@ TARGET ?= demo
 CUSTOMERS ?= 5000
 DATA ?= $(or $(ENGAGEMENT_REAL_DATA),../shared/data)/complete_journey
 
+# Spark has an environment of its own: what it brings along is large, and nothing else needs it.
+ifneq ($(findstring spark,$(TARGET)),)
+VENV := .venv-spark
+REQUIREMENTS := requirements/spark.txt
+export PYTHONPATH := plugins/spark
+else
 VENV := .venv
+REQUIREMENTS := requirements/dev.txt
+endif
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DBT := $(BIN)/dbt --no-use-colors
+ON_CLUSTER := $(if $(filter spark_cluster,$(TARGET)),$(BIN)/python scripts/spark_cluster.py run)
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary explain test lint unit example calibrate backfill benchmark requirements clean
+.PHONY: help env demo-data build summary explain test lint unit test-spark example calibrate backfill benchmark requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-env: $(READY) profiles.yml ## Create the environment in .venv and the profile
+env: $(READY) profiles.yml ## Create the environment and the profile
 
-$(READY): requirements/dev.txt
+$(READY): $(REQUIREMENTS)
 	@echo "Creating the environment in $(VENV) (once, about a minute) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed; found $$($(PYTHON) --version). Set PYTHON=python3.12, say."; exit 1; }
@@ -35,15 +44,15 @@ demo-data: $(READY) ## Make the demo's raw data anew (CUSTOMERS=5000)
 data/demo/raw_crm: | $(READY)
 	$(BIN)/python demo/generate.py --customers $(CUSTOMERS) --out data/demo
 
-build: env $(if $(filter demo,$(TARGET)),data/demo/raw_crm) ## Build and check everything (TARGET=demo), then sum up
-	$(DBT) build --target $(TARGET)
-	@$(BIN)/python scripts/summary.py --target $(TARGET)
+build: env $(if $(filter demo spark spark_cluster,$(TARGET)),data/demo/raw_crm) ## Build and check everything (TARGET=demo), then sum up
+	$(ON_CLUSTER) $(DBT) build --target $(TARGET)
+	@$(ON_CLUSTER) $(BIN)/python scripts/summary.py --target $(TARGET)
 
 summary: env ## Print the last build's summary again
-	@$(BIN)/python scripts/summary.py --target $(TARGET)
+	@$(ON_CLUSTER) $(BIN)/python scripts/summary.py --target $(TARGET)
 
 explain: env ## What a customer's score is made of (CUSTOMER=id)
-	@$(BIN)/python scripts/explain.py $(CUSTOMER) --target $(TARGET)
+	@$(ON_CLUSTER) $(BIN)/python scripts/explain.py $(CUSTOMER) --target $(TARGET)
 
 test: lint build unit example ## Every check: lint, dbt build with its tests, pytest, the real-data example
 
@@ -56,6 +65,9 @@ lint: env ## Style of SQL and Python
 
 unit: env ## The Python tests (T="additivity or consent" picks some)
 	$(BIN)/python -m pytest $(if $(T),-k "$(T)")
+
+test-spark: ## Spark gives what DuckDB gives, also on a cluster that loses a worker (needs Java 17)
+	@$(MAKE) --no-print-directory unit TARGET=spark T=test_spark
 
 example: env ## The tutorial: real loyalty data into a database of its own (DATA=folder)
 	@if [ -d "$(DATA)" ]; then $(MAKE) --no-print-directory example-build; \
@@ -84,6 +96,7 @@ benchmark: env ## The build beside one hand-written script (CUSTOMERS=100000)
 
 requirements: ## Pin the requirements anew from pyproject.toml (needs uv)
 	uv export --no-emit-project --group dev --no-annotate --no-header -o requirements/dev.txt
+	uv export --no-emit-project --group dev --group spark --no-annotate --no-header -o requirements/spark.txt
 	rm -f uv.lock
 
 clean: ## Remove what builds leave, but not data or databases

@@ -2,7 +2,8 @@
 The rows of a raw table that count: the latest load of each key, also where that is its deletion. In
 an increment, of those keys only that have been loaded since the model last read.
 
-A row without a value in a column that the contract requires is left out (rpt_raw_rows counts it).
+A row without a value in a column that the contract requires is left out (rpt_raw_rows counts it),
+unless it is a deletion, which needs its key only.
 key: the columns that tell one row from another. id: the optional column that does so where it is
 filled. row_key is the id or, where it is empty, made from the key columns. Of equally late versions
 the one counts that comes first in the order of its columns. Rows without a load time are read anew
@@ -26,7 +27,7 @@ within load_overlap_minutes.
         where
             true
             {% for column in required_columns(source_name, table_name) %}
-            and {{ column }} is not null
+            and ({{ column }} is not null or _is_deleted)
             {% endfor %}
             {% if is_incremental() %}
             and (_loaded_at is null or _loaded_at > {{ dbt.dateadd(

@@ -322,6 +322,11 @@ that it was computed for, of which those without a row are gone; none: it holds 
     {% set columns = arguments["dest_columns"] | map(attribute="quoted") | join(", ") %}
     insert into {{ arguments["target_relation"] }} ({{ columns }})
     select {{ columns }} from {{ arguments["temp_relation"] }}
+    {% if model.language == "python" %}
+    ;
+    -- What a Python model computed stands in a table that dbt does not remove.
+    drop table {{ arguments["temp_relation"] }}
+    {% endif %}
 {% endmacro %}
 
 
@@ -331,7 +336,7 @@ that it was computed for, of which those without a row are gone; none: it holds 
     {% for result in results if result.status == "success" %}
         {% do ran.append(result.node.name) %}
     {% endfor %}
-    {% if execute and flags.WHICH in ["run", "build"] and "int_touched_customers" in ran %}
+    {% if execute and flags.WHICH in ["run", "build"] and "int_customer_segments" in ran %}
         {% set touched = run_query(
             "select count(*) from " ~ relation_of("int_touched_customers")
             ~ " where customer_id in (select customer_id from " ~ relation_of("int_customers")
@@ -342,18 +347,15 @@ that it was computed for, of which those without a row are gone; none: it holds 
             ~ relation_of("int_running_activities")
             ~ " where replaced_at is null and written_at = " ~ run_time()
         ).rows[0] if "int_running_activities" in ran else [0] %}
-        {% if dates[0] > 1 %}
-            {% set everybody = "everybody's scores from " ~ dates[1] ~ " to " ~ dates[2]
-                ~ " are new" %}
-        {% elif dates[0] == 1 %}
-            {% set everybody = "everybody's score of " ~ dates[1] ~ " is new" %}
-        {% else %}
-            {% set everybody = "no score date is new" %}
+        {% set news = [] %}
+        {% if touched %}
+            {% do news.append("New rows concern " ~ "{:,}".format(touched) ~ " customers.") %}
+        {% endif %}
+        {% if dates[0] %}
+            {% do news.append("Everybody is scored anew from " ~ dates[1] ~ " to " ~ dates[2] ~ ".") %}
         {% endif %}
         {% do log(
-            "Nothing new: no raw row that changes a score, no score computed."
-            if touched == 0 and dates[0] == 0 else
-            "New rows concern " ~ "{:,}".format(touched) ~ " customers; " ~ everybody ~ ".",
+            news | join(" ") or "Nothing new: no raw row that changes a score, no score computed.",
             info=true
         ) %}
     {% endif %}

@@ -31,43 +31,36 @@ named in _unreadable.
 
 
 {#
-Where each raw table is: {"raw_crm.customers": {"from": SQL after "from", "where": what to tell a
-person, "is_text": whether its values are untyped text}}.
+Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "files" and "format"),
+"where": what to tell a person, "is_text": whether its values are untyped text}}.
 #}
 {% macro raw_relations() %}
     {% set landed = {} %}
     {% set raw_path = var("raw_path") %}
     {% if not raw_path %}
-        {% set rows = run_query(
-            "select table_schema, table_name from information_schema.tables where table_catalog = '"
-            ~ target.database ~ "'"
-        ).rows %}
         {% for source_name, schema in var("raw_schemas").items() %}
-            {% for row in rows if row[0] == schema %}
-                {% set relation = target.database ~ "." ~ row[0] ~ "." ~ row[1] %}
-                {% set key = source_name ~ "." ~ row[1] %}
+            {% for name, relation in raw_tables(schema).items() %}
+                {% set key = source_name ~ "." ~ name %}
                 {% do landed.update({key: {"from": relation, "where": relation}}) %}
             {% endfor %}
         {% endfor %}
     {% else %}
         {% set files = {} %}
-        {% set pattern = raw_path ~ "/raw_*/**" %}
-        {% for row in run_query("select file from glob('" ~ pattern ~ "') order by file").rows %}
-            {% set parts = row[0].replace("\\", "/")[raw_path | length + 1:].split("/") %}
-            {% set is_csv = parts[-1].endswith((".csv", ".csv.gz")) %}
-            {% if is_csv or parts[-1].endswith(".parquet") %}
+        {% for path, relative_path in raw_files(raw_path) %}
+            {% set parts = relative_path.split("/") %}
+            {% set is_csv = path.endswith((".csv", ".csv.gz")) %}
+            {% if is_csv or path.endswith(".parquet") %}
                 {% set table = parts[0] ~ "." ~ parts[1].split(".")[0] %}
                 {% set key = table ~ (":csv" if is_csv else ":parquet") %}
-                {% do files.setdefault(key, []).append(row[0]) %}
+                {% do files.setdefault(key, []).append(path) %}
             {% endif %}
         {% endfor %}
         {% for key, paths in files.items() %}
             {% set table, format = key.split(":") %}
-            {% set options = ", header = true, all_varchar = true" if format == "csv" else "" %}
             {% set others = paths | length - 1 %}
             {% do landed.update({table: {
-                "from": "read_" ~ format ~ "(['" ~ paths | join("', '") ~ "']" ~ options
-                    ~ ", union_by_name = true)",
+                "files": paths,
+                "format": format,
                 "where": paths[0] ~ (" and " ~ others ~ " more" if others else ""),
                 "is_text": format == "csv",
             }}) %}
@@ -91,58 +84,61 @@ person, "is_text": whether its values are untyped text}}.
     {% set expressions = [] %}
     {% set unreadable = [] %}
     {% set types = {} %}
+    {% do adapter.create_schema(
+        api.Relation.create(database=source.database, schema=source.schema)
+    ) %}
     {% if found %}
+        {% do found.setdefault("from", files_relation(source, found.format, found.files)) %}
         {% for row in run_query("describe select * from " ~ found["from"]).rows %}
             {% do types.update({row[0] | lower: row[1]}) %}
         {% endfor %}
     {% endif %}
     {% set table = source.source_name ~ "." ~ source.name %}
     {% set load_columns = var("load_columns").get(source.source_name, {}) %}
+    {% set doubtful = {} %}
     {% for column in source.columns.values() %}
         {% set name = load_columns.get(column.name[1:], column.name) | lower %}
         {% set wanted = column.data_type %}
         {% set type = types.get(name) %}
-        {% set quoted = '"' ~ name ~ '"' %}
-        {% if found and type and (found.is_text or not is_readable_as(type, wanted)) %}
-            {% set readable = typed(quoted, type, wanted, source.source_name) %}
-            {% set seen = run_query(
-                "select count(" ~ quoted ~ "), count(" ~ readable ~ "), min("
-                ~ quoted ~ "::varchar) from " ~ found["from"]
-            ).rows[0] if found.is_text or wanted != "varchar" else [1, 0, ""] %}
-            {% set is_load_time = column.name == "_loaded_at" and seen[1] == seen[0] %}
-            {% if seen[0] > 0 and not is_load_time and (seen[1] == 0 or not found.is_text) %}
-                {% do problems.append(
-                    table ~ ": column " ~ name ~ " has type "
-                    ~ ("text" if found.is_text else type) ~ ", the contract wants " ~ wanted
-                    ~ " (e.g. '" ~ seen[2] ~ "'). In: " ~ found.where
-                ) %}
-            {% endif %}
-            {% if found.is_text and wanted != "varchar" %}
-                {% do unreadable.append(
-                    "case when " ~ quoted ~ " is not null and " ~ readable ~ " is null then '"
-                    ~ column.name ~ "' end"
-                ) %}
-            {% endif %}
+        {% set quoted = adapter.quote(name) %}
+        {% set readable = typed(quoted, type, wanted, source.source_name) %}
+        {% if type and not is_readable_as(type, wanted) %}
+            {% do doubtful.update({column.name: [name, type, wanted, quoted, readable]}) %}
         {% elif found and not type and column.config.meta.get("required") %}
             {% do problems.append(
                 table ~ ": the required column " ~ name ~ " (" ~ wanted ~ ") is missing. Found: "
                 ~ types.keys() | join(", ") ~ ". In: " ~ found.where
             ) %}
         {% endif %}
-        {% do expressions.append(
-            (typed(quoted, type, wanted, source.source_name) if type else "null::" ~ wanted)
-            ~ " as " ~ column.name
-        ) %}
+        {% set type_name = dbt.type_string() if wanted == "varchar" else wanted %}
+        {% set absent = "cast(null as " ~ type_name ~ ")" %}
+        {% do expressions.append((readable if type else absent) ~ " as " ~ column.name) %}
+    {% endfor %}
+    {% set seen = values_seen(doubtful, found) if doubtful else [] %}
+    {% for column, (name, type, wanted, quoted, readable) in doubtful.items() %}
+        {% set known, read, example = seen[3 * loop.index0], seen[3 * loop.index0 + 1],
+            seen[3 * loop.index0 + 2] %}
+        {% set is_load_time = column == "_loaded_at" and read == known %}
+        {% if known > 0 and not is_load_time and (read == 0 or not found.is_text) %}
+            {% do problems.append(
+                table ~ ": column " ~ name ~ " has type "
+                ~ ("text" if found.is_text else type) ~ ", the contract wants " ~ wanted
+                ~ " (e.g. '" ~ example ~ "'). In: " ~ found.where
+            ) %}
+        {% endif %}
+        {% if found.is_text %}
+            {% do unreadable.append(
+                "case when " ~ quoted ~ " is not null and " ~ readable ~ " is null then '"
+                ~ column ~ "' end"
+            ) %}
+        {% endif %}
     {% endfor %}
     {% if not problems %}
-        {% do adapter.create_schema(
-            api.Relation.create(database=source.database, schema=source.schema)
-        ) %}
         {% do run_query(
             "create or replace view " ~ source.schema ~ "." ~ source.identifier ~ " as select "
             ~ expressions | join(", ") ~ ", "
             ~ ("nullif(concat_ws(', ', " ~ unreadable | join(", ") ~ "), '')" if unreadable
-                else "null::varchar") ~ " as _unreadable"
+                else as_text("null")) ~ " as _unreadable"
             ~ (" from " ~ found["from"] if found else " where false")
         ) %}
     {% endif %}
@@ -150,36 +146,13 @@ person, "is_text": whether its values are untyped text}}.
 {% endmacro %}
 
 
-{# Whether a column found as one type holds another type's values without a doubt. #}
-{% macro is_readable_as(found, wanted) %}
-    {% set signed = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"] %}
-    {% set integers = signed + ["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"] %}
-    {% set base = found.split("(")[0].split("_")[0] %}
-    {% set readable = {
-        "varchar": integers + ["VARCHAR", "UUID", "ENUM"],
-        "timestamp": ["TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE"],
-        "date": ["DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"],
-        "double": integers + ["FLOAT", "DOUBLE", "DECIMAL"],
-        "boolean": ["BOOLEAN"],
-    } %}
-    {{ return(base in readable[wanted]) }}
-{% endmacro %}
-
-
-{# A found column as its contract type: times in UTC, blank text as null. #}
-{% macro typed(column, found, wanted, source_name) %}
-    {% set zone = var("source_timezones").get(source_name) %}
-    {% if wanted == "varchar" %}
-        {{ return("nullif(" ~ column ~ "::varchar, '')") }}
-    {% elif wanted == "timestamp" and found == "TIMESTAMP WITH TIME ZONE" %}
-        {{ return("(" ~ column ~ " at time zone 'UTC')") }}
-    {% elif column == '"_dlt_load_id"' %}
-        {{ return("(to_timestamp(try_cast(" ~ column ~ " as double)) at time zone 'UTC')") }}
-    {% elif wanted == "timestamp" and zone %}
-        {{ return(
-            "(try_cast(" ~ column ~ " as timestamp) at time zone '" ~ zone ~ "' at time zone 'UTC')"
-        ) }}
-    {% else %}
-        {{ return("try_cast(" ~ column ~ " as " ~ wanted ~ ")") }}
-    {% endif %}
+{# For each column in doubt: how many values it has, how many can be read as its type, the least. #}
+{% macro values_seen(doubtful, found) %}
+    {% set measures = [] %}
+    {% for name, type, wanted, quoted, readable in doubtful.values() %}
+        {% do measures.append(
+            "count(" ~ quoted ~ "), count(" ~ readable ~ "), min(" ~ as_text(quoted) ~ ")"
+        ) %}
+    {% endfor %}
+    {{ return(run_query("select " ~ measures | join(", ") ~ " from " ~ found["from"]).rows[0]) }}
 {% endmacro %}

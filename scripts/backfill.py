@@ -5,7 +5,8 @@
 Each step is a `dbt run` whose last day is the end of the next period; it computes that period's
 scores and leaves the earlier ones. The first step also reads the raw tables. A step that fails or
 is killed can be run again: what is there is not computed twice. Afterwards `dbt build` goes on
-from there. Needs a calibration (`make calibrate`), as the reference period is not there from the start.
+from there. Needs a calibration (`make calibrate`), as at the first dates there is no reference
+period to fit on.
 """
 
 import argparse

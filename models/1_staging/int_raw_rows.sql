@@ -25,7 +25,13 @@ counted as (
         '{{ raw.name }}' as table_name,
         {{ load_date }} as load_date,
         count(*) as rows_in,
-        count(case when {{ required | join(" is null or ") }} is null then 1 end) as rows_unusable,
+        count(
+            case
+                when not coalesce(_is_deleted, false)
+                    and ({{ required | join(" is null or ") }} is null)
+                    then 1
+            end
+        ) as rows_unusable,
         count(case when _is_deleted then 1 end) as rows_deleted_at_source,
         count(_unreadable) as rows_with_unreadable_values,
         max(_loaded_at) as newest_loaded_at

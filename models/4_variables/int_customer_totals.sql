@@ -66,9 +66,9 @@ stretches as (
             as {{ channel }}_last_date,
         {% endfor %}
         {% for item in items %}
-        sum(case when item = '{{ item }}' then amount else 0 end) as {{ item }}
-        {{- "," if not loop.last }}
+        sum(case when item = '{{ item }}' then amount else 0 end) as {{ item }},
         {% endfor %}
+        count(*) as span_count
     from summed
     group by customer_id, starts_on, ends_on
 ),

@@ -47,8 +47,9 @@ across_channels as (
         *,
         greatest(
             {% for channel in engagement_channels() %}
-            {{ channel }}_last_date{{ "," if not loop.last }}
+            {{ channel }}_last_date,
             {% endfor %}
+            cast(null as date)
         ) as last_active_date,
         0
         {% for channel in engagement_channels() %}

@@ -20,9 +20,9 @@ customers as (
         replaced_at is null
         and not is_test
         and not is_employee
-        {% if is_incremental() %}
+    {% if is_incremental() %}
         and customer_id in (select customer_id from touched)
-        {% endif %}
+    {% endif %}
 ),
 
 activities as (

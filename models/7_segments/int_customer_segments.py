@@ -65,7 +65,7 @@ def nearest(scores, centroids):
     names = sorted(centroids)
     distances = {f"distance_{i}": distance(centroids[name]) for i, name in enumerate(names)}
     scores = scores.with_columns(**distances)
-    least = nw.min_horizontal(*distances)
+    least = nw.min_horizontal(*distances, nw.lit(float("inf")))
     persona = nw.lit(None, nw.String)
     for i, name in reversed(list(enumerate(names))):
         persona = nw.when(nw.col(f"distance_{i}") == least).then(nw.lit(name)).otherwise(persona)

@@ -23,7 +23,7 @@ rules as (
     select
         scorecard_version,
         {{ dbt.concat([
-            "persona", "'|'", "dimension", "'|'", "statistic", "'|'", as_text("value"),
+            "persona", "'|'", "dimension", "'|'", "statistic", "'|'", as_text("round(value, 9)"),
         ]) }} as rule
     from {{ ref("int_persona_centroids") }}
 ),

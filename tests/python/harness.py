@@ -44,6 +44,7 @@ class Project:
     source: Path = ROOT
     variables: dict = field(default_factory=dict)
     salt: str | None = SALT
+    output: str = "demo"  # of profiles.example.yml
 
     @property
     def database(self) -> Path:
@@ -61,21 +62,28 @@ class Project:
     def manifest(self) -> dict:
         return json.loads((self.target / "manifest.json").read_text())
 
-    def attempt(self, *command: str, target: str = "demo") -> subprocess.CompletedProcess:
+    @property
+    def profiles(self) -> str:
+        """The text of its profiles.yml."""
+        text = (ROOT / "profiles.example.yml").read_text()
+        return re.sub(r"(?m)^(\s+path:).*$", rf"\1 {self.database}", text)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return environment(**({"ENGAGEMENT_SALT": self.salt} if self.salt else {}))
+
+    def attempt(self, *command: str, target: str = "") -> subprocess.CompletedProcess:
         """Run dbt, whatever comes of it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        profiles = (ROOT / "profiles.example.yml").read_text()
-        profiles = re.sub(r"(?m)^(\s+path:).*$", rf"\1 {self.database}", profiles)
-        (self.folder / "profiles.yml").write_text(profiles)
+        (self.folder / "profiles.yml").write_text(self.profiles)
         variables = {"raw_path": str(self.raw), "use_calibration": False, **self.variables}
         return subprocess.run(
             [
-                str(DBT), *command, "--no-use-colors", "--target", target,
+                str(DBT), *command, "--no-use-colors", "--target", target or self.output,
                 "--profiles-dir", str(self.folder), "--target-path", str(self.target),
                 "--log-path", str(self.logs), "--vars", json.dumps(variables),
             ],
-            cwd=self.source, capture_output=True, text=True,
-            env=environment(**({"ENGAGEMENT_SALT": self.salt} if self.salt else {})),
+            cwd=self.source, capture_output=True, text=True, env=self.environment,
         )  # fmt: skip
 
     def dbt(self, *command: str) -> "Project":
