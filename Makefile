@@ -2,6 +2,7 @@
 PYTHON ?= python3
 TARGET ?= demo
 CUSTOMERS ?= 5000
+SIZES ?= 10000,100000,1000000
 DATA ?= $(or $(ENGAGEMENT_REAL_DATA),../shared/data)/complete_journey
 
 # Spark has an environment of its own: what it brings along is large, and nothing else needs it.
@@ -91,8 +92,8 @@ calibrate: env ## Freeze what the build fitted into seeds/calibration.csv, for r
 backfill: env ## Score history period by period (FROM=2025-06-30 TO=2026-10-31 TARGET=)
 	$(BIN)/python scripts/backfill.py --from $(FROM) --to $(TO) --target $(TARGET)
 
-benchmark: env ## The build beside one hand-written script (CUSTOMERS=100000)
-	$(BIN)/python benchmarks/run.py --customers $(or $(filter-out 5000,$(CUSTOMERS)),100000)
+benchmark: env ## Builds and increments beside hand-written SQL and pandas (SIZES=10000,100000,1000000)
+	$(BIN)/python benchmarks/run.py --sizes $(SIZES)
 
 requirements: ## Pin the requirements anew from pyproject.toml (needs uv)
 	uv export --no-emit-project --group dev --no-annotate --no-header -o requirements/dev.txt

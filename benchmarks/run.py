@@ -37,14 +37,17 @@ engagement_scoring:
       path: "{database}"
       schema: engagement
       threads: 2
-      settings: {{preserve_insertion_order: false}}
+      settings: {{preserve_insertion_order: false, dynamic_or_filter_threshold: 1000}}
       module_paths: [plugins]
       plugins:
         - module: identifier_salt
           config: {{default_salt: public-salt-of-the-benchmark}}
     limited:
       <<: *benchmark
-      settings: {{preserve_insertion_order: false, memory_limit: {memory_limit}GiB}}
+      settings:
+        preserve_insertion_order: false
+        dynamic_or_filter_threshold: 1000
+        memory_limit: "{memory_limit}GiB"
 """
 
 

@@ -55,9 +55,9 @@ stretches as (
         starts_on,
         ends_on,
         {% for activity, kind in counts.items() %}
-        sum(case when item = '{{ activity }}' then amount else 0 end) as {{ activity }}_count,
+        sum(case when item = '{{ activity }}' then amount end) as {{ activity }}_count,
         {% if kind.has_duration %}
-        sum(case when item = '{{ activity }}' then engaged_seconds else 0 end)
+        sum(case when item = '{{ activity }}' then engaged_seconds end)
             as {{ activity }}_seconds,
         {% endif %}
         {% endfor %}
@@ -66,7 +66,7 @@ stretches as (
             as {{ channel }}_last_date,
         {% endfor %}
         {% for item in items %}
-        sum(case when item = '{{ item }}' then amount else 0 end) as {{ item }},
+        sum(case when item = '{{ item }}' then amount end) as {{ item }},
         {% endfor %}
         count(*) as span_count
     from summed
