@@ -37,7 +37,10 @@ engagement_scoring:
       path: "{database}"
       schema: engagement
       threads: 2
-      settings: {{preserve_insertion_order: false, dynamic_or_filter_threshold: 1000}}
+      settings:
+        preserve_insertion_order: false
+        dynamic_or_filter_threshold: 1000
+        memory_limit: 8GiB
       module_paths: [plugins]
       plugins:
         - module: identifier_salt

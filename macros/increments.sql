@@ -360,3 +360,58 @@ that it was computed for, of which those without a row are gone; none: it holds 
         ) %}
     {% endif %}
 {% endmacro %}
+
+
+{#
+A table built from nothing for many customers is built in batches of them, so that memory is bounded
+by a batch: the table is created from the first, and this adds the others. What is computed is
+narrowed by in_batch(); outside of it, nothing is.
+#}
+{% macro set_batch(number, count) %}
+    set variable customer_batches = {{ count }};
+    set variable customer_batch = {{ number }}
+{% endmacro %}
+
+{% macro batch_count() %}
+    {% set rows = run_query(
+        "select (select count(*) from " ~ relation_of("int_scored_customers")
+        ~ ") * (select count(*) from " ~ relation_of("int_score_dates") ~ ")"
+    ).rows[0][0] %}
+    {{ return((rows / var("scores_per_batch")) | round(0, "ceil") | int) }}
+{% endmacro %}
+
+{% macro start_batches() %}
+    {% if execute and model.config.materialized == "incremental" and not is_incremental()
+        and batch_count() > 1 %}
+        {{ set_batch(0, batch_count()) }}
+    {% endif %}
+{% endmacro %}
+
+{% macro add_batches() %}
+    {% if execute and model.config.materialized == "incremental" and not is_incremental()
+        and batch_count() > 1 %}
+        {% set count = batch_count() %}
+        {% for number in range(1, count) %}
+            {% do run_query(set_batch(number, count)) %}
+            {% do run_query("insert into " ~ this ~ " " ~ model.compiled_code) %}
+            {% do log(
+                this.identifier ~ ": " ~ (number + 1) ~ " of " ~ count ~ " batches of customers", true
+            ) %}
+        {% endfor %}
+        reset variable customer_batch
+    {% endif %}
+{% endmacro %}
+
+{# Whether a customer is in the batch that is being computed; true where there are no batches. #}
+{% macro in_batch(column) %}
+    {{ return(adapter.dispatch("in_batch")(column)) }}
+{% endmacro %}
+
+{% macro duckdb__in_batch(column) %}
+    {{- return(
+        "coalesce(hash(" ~ column ~ ") % getvariable('customer_batches')"
+        ~ " = getvariable('customer_batch'), true)"
+    ) -}}
+{% endmacro %}
+
+{% macro spark__in_batch(column) %}{{- return("true") -}}{% endmacro %}

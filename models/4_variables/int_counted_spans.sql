@@ -24,7 +24,9 @@ activities as (
     inner join due_customers
         on activities.customer_id = due_customers.customer_id
         and activities.counts_until > due_customers.first_due_date
-    where activities.excluded_reason is null
+    where
+        activities.excluded_reason is null
+        and {{ in_batch("activities.customer_id") }}
 ),
 
 days as (
@@ -92,6 +94,7 @@ preferences as (
     where
         activities.excluded_reason is null
         and activities.activity in ('preference_given', 'preference_withdrawn')
+        and {{ in_batch("activities.customer_id") }}
 ),
 
 spans as (

@@ -23,6 +23,7 @@ customers as (
     from {{ ref("int_scored_customers") }} as scored
     left join {{ ref("int_due_customers") }} as due_customers
         on scored.customer_id = due_customers.customer_id
+    where {{ in_batch("scored.customer_id") }}
 ),
 
 due as (

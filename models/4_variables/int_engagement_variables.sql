@@ -1,5 +1,10 @@
 -- Over 100 lines: it holds one expression per variable, so that all stand in one place.
-{{ config(materialized=incremental_or_table(), incremental_strategy="due_scores") }}
+{{ config(
+    materialized=incremental_or_table(),
+    incremental_strategy="due_scores",
+    pre_hook="{{ start_batches() }}",
+    post_hook="{{ add_batches() }}",
+) }}
 
 with
 

@@ -1,0 +1,67 @@
+"""What a run says and refuses, and history scored period by period."""
+
+import shutil
+import subprocess
+import sys
+
+import duckdb
+import pytest
+from harness import ROOT, SCORES, Project, environment, same_rows
+
+
+@pytest.fixture
+def again(demo, tmp_path) -> Project:
+    """The demo's database once more, to run on."""
+    shutil.copytree(demo.folder, tmp_path / "again")
+    return Project(tmp_path / "again", demo.raw)
+
+
+def test_a_run_without_new_rows_says_so(again):
+    said = again.attempt("run").stdout
+    assert "Nothing new: no raw row that changes a score, no score computed." in said
+
+
+def test_a_changed_window_stops_the_run_and_names_both_values(again):
+    other = Project(again.folder, again.raw, variables={"window_days": 90})
+    done = other.attempt("run")
+    assert done.returncode != 0
+    assert "window_days: 180 then, 90 now" in done.stdout
+    assert "--full-refresh" in done.stdout
+
+
+def test_history_scored_period_by_period_is_history_scored_at_once(demo, tmp_path):
+    at_once = calibrated(demo, tmp_path / "at_once").dbt("run")
+    by_period = calibrated(demo, tmp_path / "by_period")
+    done = subprocess.run(
+        [
+            sys.executable, str(ROOT / "scripts" / "backfill.py"),
+            "--from", "2026-07-31", "--to", "2026-09-30", "--target", "demo",
+            "--profiles-dir", str(by_period.folder), "--target-path", str(by_period.target),
+            "--log-path", str(by_period.logs), "--vars", f'{{"raw_path": "{demo.raw}"}}',
+        ],
+        cwd=ROOT, capture_output=True, text=True, env=environment(ENGAGEMENT_SALT=demo.salt),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 3: 2026-09-30 scored" in done.stdout
+    same_rows(by_period.dbt("run"), at_once, SCORES, key=3)
+
+
+def test_customers_scored_in_batches_are_scored_as_all_at_once(demo, tmp_path):
+    batched = Project(tmp_path / "batched", demo.raw, variables={"scores_per_batch": 2000})
+    said = batched.dbt("seed").attempt("run").stdout
+    assert "int_engagement_variables: 5 of 5 batches of customers" in said
+    same_rows(batched, demo, SCORES, key=3)
+
+
+def calibrated(demo: Project, folder) -> Project:
+    """A database with the seeds alone, and what the demo's build fitted as its calibration."""
+    project = Project(folder, demo.raw, variables={"use_calibration": True}).dbt("seed")
+    rows = demo.ask(
+        "select scorecard_version, kind, name, statistic, value "
+        "from engagement_segments.int_calibration"
+    )
+    with duckdb.connect(str(project.database)) as connection:
+        connection.executemany(
+            "insert into engagement_seeds.calibration values (?, ?, ?, ?, ?)", rows
+        )
+    return project
