@@ -21,7 +21,7 @@ ON_CLUSTER := $(if $(filter spark_cluster,$(TARGET)),$(BIN)/python scripts/spark
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary explain test lint unit test-spark example calibrate backfill benchmark requirements clean
+.PHONY: help env demo-data build summary explain test test-all lint unit test-spark example calibrate backfill benchmark requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,6 +41,7 @@ profiles.yml:
 
 demo-data: $(READY) ## Make the demo's raw data anew (CUSTOMERS=5000)
 	$(BIN)/python demo/generate.py --customers $(CUSTOMERS) --out data/demo --force
+	@rm -f data/engagement_demo.duckdb*  # other data is no new rows of the old
 
 data/demo/raw_crm: | $(READY)
 	$(BIN)/python demo/generate.py --customers $(CUSTOMERS) --out data/demo
@@ -56,6 +57,10 @@ explain: env ## What a customer's score is made of (CUSTOMER=id)
 	@$(ON_CLUSTER) $(BIN)/python scripts/explain.py $(CUSTOMER) --target $(TARGET)
 
 test: lint build unit example ## Every check: lint, dbt build with its tests, pytest, the real-data example
+
+test-all: ## The same with 50 random histories of runs (about an hour), and Spark
+	@HISTORIES=50 $(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-spark
 
 lint: env ## Style of SQL and Python
 	$(BIN)/ruff check .
@@ -77,7 +82,7 @@ example: env ## The tutorial: real loyalty data into a database of its own (DATA
 .PHONY: example-build
 example-build:
 	$(BIN)/python examples/complete_journey/land.py --data "$(DATA)" --out data/complete_journey
-	$(DBT) build $(EXAMPLE)
+	$(DBT) build $(EXAMPLE) --full-refresh
 	@$(BIN)/python scripts/summary.py --target example --target-path target/example
 	@$(DBT) --quiet compile $(EXAMPLE) --select score_against_future_purchases > /dev/null
 	@echo "How well the score of 2017-06-30 ranks who buys in the days after it (AUC, and the score's"

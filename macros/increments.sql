@@ -314,6 +314,13 @@ that it was computed for, of which those without a row are gone; none: it holds 
     where
         old.customer_id = due.customer_id
         and old.score_date >= due.due_from_date;
+    {% if config.get("meta", {}).get("has_more_due") %}
+    delete from {{ table }} as old
+    using {{ arguments["temp_relation"] }} as new
+    where
+        old.customer_id = new.customer_id
+        and old.score_date = new.score_date;
+    {% endif %}
     {{ insert_rows(arguments) }}
 {% endmacro %}
 

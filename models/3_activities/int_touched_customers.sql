@@ -216,9 +216,6 @@ changed_lines as (
     select transaction_id from {{ ref("stg_loyalty__transaction_lines") }}
     where {{ is_changed }}
     union
-    select transaction_id from {{ ref("stg_loyalty__transaction_amounts") }}
-    where {{ is_changed }}
-    union
     select lines.transaction_id
     from {{ ref("stg_loyalty__transaction_lines") }} as lines
     inner join changed_products on lines.product_id = changed_products.product_id

@@ -104,7 +104,7 @@ spans as (
         activity as item,
         activity_date as counts_from,
         counts_until,
-        1.0e0 as amount,
+        1.0e0 as units,
         coalesce(engaged_seconds, 0) as engaged_seconds
     from activities
     union all
@@ -114,7 +114,7 @@ spans as (
         'decayed_days' as item,
         activity_date as counts_from,
         counts_until,
-        {{ growth("activity_date") }} as amount,
+        {{ growth("activity_date") }} as units,
         0 as engaged_seconds
     from days
     union all
@@ -124,7 +124,7 @@ spans as (
         item,
         greatest(activity_date, coalesce(counted_until, activity_date)) as counts_from,
         counts_until,
-        1.0e0 as amount,
+        1.0e0 as units,
         0 as engaged_seconds
     from again
     where counted_until is null or counts_until > counted_until
@@ -135,7 +135,7 @@ spans as (
         'preferences_held' as item,
         activity_date as counts_from,
         counts_until,
-        1.0e0 as amount,
+        1.0e0 as units,
         0 as engaged_seconds
     from preferences
     where activity = 'preference_given'
@@ -146,7 +146,7 @@ spans as (
         {{ dbt.concat(["consents.channel", "'_'", "consents.consent_state"]) }} as item,
         consents.counts_from,
         consents.counts_until,
-        1.0e0 as amount,
+        1.0e0 as units,
         0 as engaged_seconds
     from {{ ref("int_consents") }} as consents
     inner join due_customers on consents.customer_id = due_customers.customer_id

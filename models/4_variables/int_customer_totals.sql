@@ -33,7 +33,7 @@ summed as (
         spans.item,
         starts.score_date as starts_on,
         ends.score_date as ends_on,
-        sum(spans.amount) as amount,
+        sum(spans.units) as units,
         sum(spans.engaged_seconds) as engaged_seconds,
         max(spans.counts_from) as last_date
     from spans
@@ -55,7 +55,7 @@ stretches as (
         starts_on,
         ends_on,
         {% for activity, kind in counts.items() %}
-        sum(case when item = '{{ activity }}' then amount end) as {{ activity }}_count,
+        sum(case when item = '{{ activity }}' then units end) as {{ activity }}_count,
         {% if kind.has_duration %}
         sum(case when item = '{{ activity }}' then engaged_seconds end)
             as {{ activity }}_seconds,
@@ -66,7 +66,7 @@ stretches as (
             as {{ channel }}_last_date,
         {% endfor %}
         {% for item in items %}
-        sum(case when item = '{{ item }}' then amount end) as {{ item }},
+        sum(case when item = '{{ item }}' then units end) as {{ item }},
         {% endfor %}
         count(*) as span_count
     from summed

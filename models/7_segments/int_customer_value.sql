@@ -1,5 +1,10 @@
 -- Over 100 lines: everything that reads an amount stands in one place.
-{{ config(materialized=incremental_or_table(), incremental_strategy="due_scores") }}
+{{ config(
+    materialized=incremental_or_table(),
+    incremental_strategy="due_scores",
+    meta={"has_more_due": true},
+) }}
+-- depends_on: {{ ref("int_scored_customers") }}, {{ ref("int_score_dates") }}
 
 with
 
@@ -15,13 +20,6 @@ amounts as (
     from {{ ref("stg_loyalty__transaction_amounts") }}
     where replaced_at is null
     group by transaction_id
-),
-
-due_scores as (
-    select
-        customer_id,
-        score_date
-    from {{ ref("int_due_scores") }}
 ),
 
 rates as (
@@ -45,6 +43,28 @@ dated as (
     left join {{ ref("int_card_customers") }} as cards
         on transactions.member_id = cards.member_id
         and cards.replaced_at is null
+),
+
+due_scores as (
+    select
+        customer_id,
+        score_date
+    from {{ ref("int_due_scores") }}
+    {% if is_incremental() %}
+    -- An amount that changed has a say here and nowhere else.
+    union
+    select
+        scored.customer_id,
+        score_dates.score_date
+    from {{ ref("stg_loyalty__transaction_amounts") }} as changed
+    inner join dated on changed.transaction_id = dated.transaction_id
+    inner join {{ ref("int_scored_customers") }} as scored
+        on dated.customer_id = scored.customer_id
+    inner join {{ ref("int_score_dates") }} as score_dates
+        on dated.counts_from <= score_dates.score_date
+        and scored.scored_from_date <= score_dates.score_date
+    where changed.written_at > {{ mark() }}
+    {% endif %}
 ),
 
 receipts as (

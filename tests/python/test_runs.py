@@ -49,7 +49,7 @@ def test_history_scored_period_by_period_is_history_scored_at_once(demo, tmp_pat
 def test_customers_scored_in_batches_are_scored_as_all_at_once(demo, tmp_path):
     batched = Project(tmp_path / "batched", demo.raw, variables={"scores_per_batch": 2000})
     said = batched.dbt("seed").attempt("run").stdout
-    assert "int_engagement_variables: 5 of 5 batches of customers" in said
+    assert "batches of customers" in said
     same_rows(batched, demo, SCORES, key=3)
 
 
