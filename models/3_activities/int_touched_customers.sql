@@ -2,39 +2,10 @@
 {{ config(materialized=incremental_or_table(), incremental_strategy="append") }}
 
 -- Built from nothing, everything is computed anyway: there is nobody to list.
+-- Joined with what is there and with what was replaced: whom a row concerns now and did before.
 {% set is_changed = "written_at > " ~ mark() if is_incremental() else "false" %}
 
 with
-
--- Whom everything belongs to, and whom it belonged to before.
-accounts as (
-    select distinct
-        account_id,
-        customer_id
-    from {{ ref("int_customer_accounts") }}
-),
-
-cards as (
-    select distinct
-        member_id,
-        customer_id
-    from {{ ref("int_card_customers") }}
-),
-
-identifiers as (
-    select distinct
-        identifier_hash,
-        customer_id
-    from {{ ref("int_customer_identifiers") }}
-),
-
-visitors as (
-    select distinct
-        channel,
-        visitor_id,
-        customer_id
-    from {{ ref("int_visitor_customers") }}
-),
 
 -- Identity: an account, a card or a customer's standing changed. It concerns all they ever did.
 changed_accounts as (
@@ -150,7 +121,8 @@ changed_campaigns as (
         accounts.customer_id,
         changed_contacts.campaign_id
     from changed_contacts
-    inner join accounts on changed_contacts.customer_id = accounts.account_id
+    inner join {{ ref("int_customer_accounts") }} as accounts
+        on changed_contacts.customer_id = accounts.account_id
 ),
 
 touched_contacts as (
@@ -161,25 +133,22 @@ touched_contacts as (
     inner join changed_accounts on contacts.customer_id = changed_accounts.account_id
 ),
 
-responses as (
-    select * from {{ ref("stg_crm__contact_responses") }}
-),
-
 touched_responses as (
-    select * from responses
+    select * from {{ ref("stg_crm__contact_responses") }}
     where {{ is_changed }}
     union
     select responses.*
-    from responses
+    from {{ ref("stg_crm__contact_responses") }} as responses
     inner join touched_contacts on responses.contact_id = touched_contacts.contact_id
     union
     select responses.*
-    from responses
+    from {{ ref("stg_crm__contact_responses") }} as responses
     inner join changed_accounts on responses.customer_id = changed_accounts.account_id
     union
     select responses.*
-    from responses
-    inner join accounts on responses.customer_id = accounts.account_id
+    from {{ ref("stg_crm__contact_responses") }} as responses
+    inner join {{ ref("int_customer_accounts") }} as accounts
+        on responses.customer_id = accounts.account_id
     inner join changed_campaigns
         on accounts.customer_id = changed_campaigns.customer_id
         and responses.campaign_id = changed_campaigns.campaign_id
@@ -221,24 +190,20 @@ changed_lines as (
     inner join changed_products on lines.product_id = changed_products.product_id
 ),
 
-transactions as (
-    select * from {{ ref("stg_loyalty__transactions") }}
-),
-
 touched_transactions as (
-    select * from transactions
+    select * from {{ ref("stg_loyalty__transactions") }}
     where {{ is_changed }}
     union
     select transactions.*
-    from transactions
+    from {{ ref("stg_loyalty__transactions") }} as transactions
     inner join changed_lines on transactions.transaction_id = changed_lines.transaction_id
     union
     select transactions.*
-    from transactions
+    from {{ ref("stg_loyalty__transactions") }} as transactions
     inner join changed_accounts on transactions.customer_id = changed_accounts.account_id
     union
     select transactions.*
-    from transactions
+    from {{ ref("stg_loyalty__transactions") }} as transactions
     inner join changed_cards on transactions.member_id = changed_cards.member_id
 ),
 
@@ -329,7 +294,8 @@ touched as (
         accounts.customer_id,
         account_rows.touched_from
     from account_rows
-    inner join accounts on account_rows.account_id = accounts.account_id
+    inner join {{ ref("int_customer_accounts") }} as accounts
+        on account_rows.account_id = accounts.account_id
     union all
     select {{ dbt.concat(["'account:'", "account_id"]) }}, touched_from from account_rows
     union all
@@ -339,7 +305,8 @@ touched as (
         cards.customer_id,
         member_rows.touched_from
     from member_rows
-    inner join cards on member_rows.member_id = cards.member_id
+    inner join {{ ref("int_card_customers") }} as cards
+        on member_rows.member_id = cards.member_id
     union all
     select {{ dbt.concat(["'member:'", "member_id"]) }}, touched_from from member_rows
     union all
@@ -350,7 +317,8 @@ touched as (
         identifiers.customer_id,
         login_rows.touched_from
     from login_rows
-    inner join identifiers on login_rows.login_hash = identifiers.identifier_hash
+    inner join {{ ref("int_customer_identifiers") }} as identifiers
+        on login_rows.login_hash = identifiers.identifier_hash
     union all
     select {{ dbt.concat(["'login:'", "login_hash"]) }}, touched_from from login_rows
     union all
@@ -358,7 +326,7 @@ touched as (
         visitors.customer_id,
         visitors_from.touched_from
     from visitors_from
-    inner join visitors
+    inner join {{ ref("int_visitor_customers") }} as visitors
         on visitors_from.channel = visitors.channel
         and visitors_from.visitor_id = visitors.visitor_id
     union all

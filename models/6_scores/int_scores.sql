@@ -11,7 +11,9 @@ normalised as (
     select * from {{ ref("int_normalised_variables") }}
     {% if is_incremental() %}
     where
-        (customer_id, score_date) in (
+        -- Few customers are found faster by themselves.
+        customer_id in (select customer_id from {{ ref("int_due_scores") }})
+        and (customer_id, score_date) in (
             select
                 customer_id,
                 score_date
