@@ -129,7 +129,7 @@ def print_table(size: int, measured: dict[str, Line], latest: dict[str, list[dic
             f"{LABELS[name]:<28}{line.wall:>8.1f} s{line.cpu:>8.1f} s{line.memory:>7.2f} GB"
             f"{line.written:>7.2f} GB  {ratio}".rstrip()
         )
-    if {"full", "floor"} <= set(measured):
+    if all(name in measured and measured[name].is_ok for name in ("full", "floor")):
         verdict = "within" if measured["full"].wall <= LIMIT * measured["floor"].wall else "ABOVE"
         print(f"The full build is {verdict} the limit of {LIMIT:g} floors.")
     if "comparison" in latest:
