@@ -24,7 +24,7 @@ rules as (
 scorecards as (
     select
         scorecard_version,
-        md5({{ dbt.listagg("rule", "','", "order by rule") }}) as rules_hash
+        md5({{ dbt.listagg("rule", "','", "order by rule") }}) as rules_fingerprint
     from rules
     group by scorecard_version
 )

@@ -31,7 +31,7 @@ rules as (
 segments as (
     select
         scorecard_version,
-        md5({{ dbt.listagg("rule", "','", "order by rule") }}) as rules_hash
+        md5({{ dbt.listagg("rule", "','", "order by rule") }}) as rules_fingerprint
     from rules
     group by scorecard_version
 )
