@@ -40,6 +40,12 @@ def by_duckdb(rows: list[tuple], names: dict[str, pa.DataType], function, column
     return [row[0] for row in frame.to_native().order("n").select(column).fetchall()]
 
 
+def leveled(frame):
+    """Levels folded from each customer's first date on."""
+    frame = frame.with_columns(known_rank=nw.lit(None, nw.Int64))
+    return segments.levels(frame, BOUNDS, MINIMUM)
+
+
 def folded(path: list[tuple]) -> list[int | None]:
     """Levels of one customer, date by date."""
     found, level = [], None
@@ -76,9 +82,7 @@ def test_levels_with_a_margin_are_the_fold_that_a_loop_makes(paths):
         for who, path in enumerate(paths)
         for date, step in enumerate(path)
     ]
-    found = by_duckdb(
-        rows, names, lambda frame: segments.levels(frame, BOUNDS, MINIMUM), "level_rank"
-    )
+    found = by_duckdb(rows, names, leveled, "level_rank")
     assert found == [level for path in paths for level in folded(path)]
 
 
@@ -91,7 +95,7 @@ def test_a_score_that_wavers_around_a_bound_keeps_its_level():
         customer_id=pa.string(), score_date_number=pa.int32(), score=pa.float64(),
         coverage=pa.float64(),
     )  # fmt: skip
-    found = by_duckdb(rows, names, lambda f: segments.levels(f, BOUNDS, MINIMUM), "level_rank")
+    found = by_duckdb(rows, names, leveled, "level_rank")
     assert found == [1, 1, 2, 2, 1, 1]
 
 
