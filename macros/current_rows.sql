@@ -6,8 +6,8 @@ A row without a value in a column that the contract requires is left out (rpt_ra
 unless it is a deletion, which needs its key only.
 key: the columns that tell one row from another. id: the optional column that does so where it is
 filled. row_key is the id or, where it is empty, made from the key columns. Of equally late versions
-the one counts that comes first in the order of its columns, amounts apart. Rows without a load time are read anew
-each time; rows that land with an earlier load time than some that were read count when it lies
+the one counts that comes first in the order of its columns, amounts apart. Rows without a load time
+are read anew each time; rows that land with an earlier load time than some that were read count when it lies
 within load_overlap_minutes.
 
     current_rows("raw_crm", "surveys", key=["customer_id", "answered_at"], id="survey_id")
@@ -72,12 +72,13 @@ within load_overlap_minutes.
 {% macro spark__key_hash(column) %}{{- return("xxhash64(" ~ column ~ ")") -}}{% endmacro %}
 
 
-{# The columns that the contract declares for a raw table, but amounts, which have no say anywhere. #}
+{# The columns that the contract declares for a raw table, but amounts, which have no say. #}
 {% macro columns_of(source_name, table_name) %}
     {% set key = ["source", project_name, source_name, table_name] | join(".") %}
     {% set found = graph.sources.get(key) if execute and graph else none %}
     {{ return(
-        found.columns.keys() | reject("in", ["amount", "points", "quantity"]) | list if found else []
+        found.columns.keys() | reject("in", ["amount", "points", "quantity"]) | list
+        if found else []
     ) }}
 {% endmacro %}
 

@@ -359,7 +359,9 @@ that it was computed for, of which those without a row are gone; none: it holds 
             {% do news.append("New rows concern " ~ "{:,}".format(touched) ~ " customers.") %}
         {% endif %}
         {% if dates[0] %}
-            {% do news.append("Everybody is scored anew from " ~ dates[1] ~ " to " ~ dates[2] ~ ".") %}
+            {% do news.append(
+                "Everybody is scored anew from " ~ dates[1] ~ " to " ~ dates[2] ~ "."
+            ) %}
         {% endif %}
         {% do log(
             news | join(" ") or "Nothing new: no raw row that changes a score, no score computed.",
@@ -402,7 +404,8 @@ narrowed by in_batch(); outside of it, nothing is.
             {% do run_query(set_batch(number, count)) %}
             {% do run_query("insert into " ~ this ~ " " ~ model.compiled_code) %}
             {% do log(
-                this.identifier ~ ": " ~ (number + 1) ~ " of " ~ count ~ " batches of customers", true
+                this.identifier ~ ": " ~ (number + 1) ~ " of " ~ count ~ " batches of customers",
+                true
             ) %}
         {% endfor %}
         reset variable customer_batch

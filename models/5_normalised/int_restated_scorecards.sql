@@ -17,7 +17,9 @@ rules as (
     union all
     select
         scorecard_version,
-        {{ dbt.concat(["variable_name", "'|'", "statistic", "'|'", as_text("round(value, 9)")]) }} as rule
+        {{ dbt.concat([
+            "variable_name", "'|'", "statistic", "'|'", as_text("round(value, 9)"),
+        ]) }} as rule
     from {{ ref("int_normalisation_parameters") }}
 ),
 

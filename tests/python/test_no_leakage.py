@@ -71,7 +71,7 @@ def build_as_of(demo: Project, folder, day: str) -> Project:
     then = Project(folder / "build", raw, variables=variables)
     then.folder.mkdir()
     shutil.copy(demo.database, then.database)
-    return then.dbt("run", "--exclude", *KEPT)
+    return then.dbt("run", "--full-refresh", "--exclude", *KEPT)
 
 
 @pytest.fixture(scope="module")
