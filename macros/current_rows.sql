@@ -7,8 +7,8 @@ unless it is a deletion, which needs its key only.
 key: the columns that tell one row from another. id: the optional column that does so where it is
 filled. row_key is the id or, where it is empty, made from the key columns. Of equally late versions
 the one counts that comes first in the order of its columns, amounts apart. Rows without a load time
-are read anew each time; rows that land with an earlier load time than some that were read count when it lies
-within load_overlap_minutes.
+are read anew each time; rows that land with an earlier load time than some that were read count
+when it lies within load_overlap_minutes.
 
     current_rows("raw_crm", "surveys", key=["customer_id", "answered_at"], id="survey_id")
 #}
