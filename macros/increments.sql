@@ -79,9 +79,12 @@ those it reads from that do too, so that a run of some models only does not lose
             {% do times.append(mark(name)) %}
         {% endfor %}
         delete from {{ marks }} where model_name = '{{ this.identifier }}';
-        insert into {{ marks }} (model_name, processed_at, loaded_until, settings)
+        insert into {{ marks }} (
+            model_name, processed_since, processed_at, loaded_until, settings
+        )
         select
             '{{ this.identifier }}',
+            {{ mark() }},
             {{ "least(" ~ times | join(", ") ~ ")" if times | length > 1 else times[0] }},
             {{ loaded_until }},
             '{{ tojson(settings_of_tables()) | replace("'", "''") }}'
@@ -95,7 +98,7 @@ those it reads from that do too, so that a run of some models only does not lose
     {% for name in [
         "load_columns", "source_timezones", "business_timezone", "score_period", "window_days",
         "half_life_days", "longest_merge_chain", "session_gap_seconds", "event_gap_cap_seconds",
-        "bot_events_per_day", "machine_response_seconds",
+        "bot_events_per_day", "machine_response_seconds", "reporting_currency",
     ] %}
         {% do settings.update({name: var(name)}) %}
     {% endfor %}
@@ -337,31 +340,36 @@ that it was computed for, of which those without a row are gone; none: it holds 
 {% endmacro %}
 
 
-{# After a run: whom it found new rows of, and at which dates everybody's score was computed. #}
+{#
+After a run: whom new rows concern, and at which dates everybody's score was computed; both since the
+segments were last written, as a run before this one may have been killed on the way to them.
+#}
 {% macro say_what_was_new() %}
     {% set ran = [] %}
     {% for result in results if result.status == "success" %}
         {% do ran.append(result.node.name) %}
     {% endfor %}
-    {% if execute and flags.WHICH in ["run", "build"] and "int_customer_segments" in ran %}
+    {% if execute and flags.WHICH in ["run", "build"] and "int_customer_segments" in ran
+        and target.type == "duckdb" %}
+        {% set since = "(select max(processed_since) from " ~ relation_of("int_marks")
+            ~ " where model_name = 'int_customer_segments')" %}
         {% set touched = run_query(
-            "select count(*) from " ~ relation_of("int_touched_customers")
+            "select count(distinct customer_id) from " ~ relation_of("int_touched_customers")
             ~ " where customer_id in (select customer_id from " ~ relation_of("int_customers")
-            ~ ") and touched_at = " ~ run_time()
+            ~ ") and touched_at > " ~ since
         ).rows[0][0] %}
         {% set dates = run_query(
             "select count(*), min(score_date), max(score_date) from "
             ~ relation_of("int_running_activities")
-            ~ " where replaced_at is null and written_at = " ~ run_time()
-        ).rows[0] if "int_running_activities" in ran else [0] %}
+            ~ " where replaced_at is null and written_at > " ~ since
+        ).rows[0] %}
         {% set news = [] %}
         {% if touched %}
             {% do news.append("New rows concern " ~ "{:,}".format(touched) ~ " customers.") %}
         {% endif %}
         {% if dates[0] %}
-            {% do news.append(
-                "Everybody is scored anew from " ~ dates[1] ~ " to " ~ dates[2] ~ "."
-            ) %}
+            {% set days = ["from " ~ dates[1] ~ " to " ~ dates[2], "for " ~ dates[1]] %}
+            {% do news.append("Everybody is scored anew " ~ days[dates[1] == dates[2]] ~ ".") %}
         {% endif %}
         {% do log(
             news | join(" ") or "Nothing new: no raw row that changes a score, no score computed.",

@@ -59,7 +59,7 @@ from_cards as (
     select
         customer_id,
         min(joined_at) as joined_at,
-        max_by(tier, joined_at) as tier
+        max_by(tier, {{ dbt.concat([as_text("joined_at"), "' '", "member_id"]) }}) as tier
     from {{ ref("int_card_customers") }}
     where
         customer_id is not null
