@@ -30,7 +30,7 @@ TOLERANCE = 1e-9
 # largest of the column, in doubles of 16 digits.
 RELATIVE_TOLERANCE = 1e-13
 # What only steers later runs. (changed_at is no bookkeeping: consents and preferences have one.)
-BOOKKEEPING_COLUMNS = {"written_at", "replaced_at"}
+BOOKKEEPING_COLUMNS = {"written_at", "replaced_at", "erased_at"}
 BOOKKEEPING_RELATIONS = {
     "int_marks", "int_touched_customers", "int_due_scores", "int_restated_scorecards",
     "int_restated_segments",
@@ -270,7 +270,7 @@ def test_every_table_and_mart_is_compared_and_equals_itself(bench, tmp_path):
     with bench.whole.connect() as connection:
         names = {relation.name for relation in relations(bench.whole, connection)}
     assert {"int_visits", "int_activities", "int_scores", "int_customer_segments"} <= names
-    assert {"fct_engagement_scores", "fct_score_contributions", "rpt_raw_rows"} <= names
+    assert {"fct_engagement_scores", "fct_score_contributions", "rpt_row_reconciliation"} <= names
     assert len(names) > 40
     assert differences(copied(bench.whole, tmp_path), bench.whole) == []
 

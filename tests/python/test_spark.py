@@ -36,7 +36,7 @@ KEYS = {
     "fct_customer_segments": ["customer_id", "score_date", "scorecard_version"],
     "fct_segment_migrations": ["score_date", "scorecard_version", "from_level", "to_level"],
     "fct_customer_value": ["customer_id", "score_date"],
-    "rpt_raw_rows": ["source_system", "table_name"],
+    "rpt_row_reconciliation": ["source_system", "table_name"],
     "rpt_excluded_activities": ["channel", "activity", "excluded_reason"],
 }  # fmt: skip
 EXPORT = """
