@@ -43,7 +43,8 @@ def main():
     before, after = compact(path)
     for folder in ("target", "logs"):
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{path}: {before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB now; target/ and logs/ cleared")
+    print(f"{path}: {before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB now.")
+    print("target/ and logs/ are cleared, too; the next build writes them anew.")
 
 
 if __name__ == "__main__":

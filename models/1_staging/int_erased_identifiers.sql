@@ -24,7 +24,7 @@ members as (
     where exists (select 1 from requests)
 ),
 
-merges as (
+account_merges as (
     select
         from_customer_id,
         into_customer_id
@@ -43,29 +43,35 @@ devices as (
 named as (
     select customer_id as account_id from customers
     where
-        {{ hash_identifier("customer_id") }} in (select account_hash from requests)
-        or {{ hash_identifier("email") }} in (select email_hash from requests)
+        {{ hash_identifier("customer_id") }} in (select requests.account_hash from requests)
+        or {{ hash_identifier("email") }} in (select requests.email_hash from requests)
     union
     select customer_id as account_id from members
     where
-        {{ hash_identifier("customer_id") }} in (select account_hash from requests)
-        or {{ hash_identifier("member_id") }} in (select card_hash from requests)
+        {{ hash_identifier("customer_id") }} in (select requests.account_hash from requests)
+        or {{ hash_identifier("member_id") }} in (select requests.card_hash from requests)
     union
     select customer_id as account_id from devices
-    where {{ hash_identifier("customer_id") }} in (select account_hash from requests)
+    where {{ hash_identifier("customer_id") }} in (select requests.account_hash from requests)
     union
-    select from_customer_id as account_id from merges
-    where {{ hash_identifier("from_customer_id") }} in (select account_hash from requests)
+    select from_customer_id as account_id from account_merges
+    where {{ hash_identifier("from_customer_id") }} in (select requests.account_hash from requests)
     union
-    select into_customer_id as account_id from merges
-    where {{ hash_identifier("into_customer_id") }} in (select account_hash from requests)
+    select into_customer_id as account_id from account_merges
+    where {{ hash_identifier("into_customer_id") }} in (select requests.account_hash from requests)
 ),
 
 -- Whoever was merged with them, in either direction, is the same person.
 neighbours as (
-    select from_customer_id as account_id, into_customer_id as neighbour_id from merges
+    select
+        from_customer_id as account_id,
+        into_customer_id as neighbour_id
+    from account_merges
     union
-    select into_customer_id as account_id, from_customer_id as neighbour_id from merges
+    select
+        into_customer_id as account_id,
+        from_customer_id as neighbour_id
+    from account_merges
 ),
 
 reached as (
@@ -92,18 +98,18 @@ emails as (
     select email from customers
     where email is not null
     group by email
-    having count(*) = count(case when customer_id in (select account_id from accounts) then 1 end)
+    having count(*) = count(case when customer_id in (select accounts.account_id from accounts) then 1 end)
 ),
 
 cards as (
     select distinct member_id from members
     where
-        customer_id in (select account_id from accounts)
-        or (customer_id is null and email in (select email from emails))
-        or {{ hash_identifier("member_id") }} in (select card_hash from requests)
+        customer_id in (select accounts.account_id from accounts)
+        or (customer_id is null and email in (select emails.email from emails))
+        or {{ hash_identifier("member_id") }} in (select requests.card_hash from requests)
         or (
             customer_id is null
-            and {{ hash_identifier("email") }} in (select email_hash from requests)
+            and {{ hash_identifier("email") }} in (select requests.email_hash from requests)
         )
 ),
 
@@ -142,59 +148,66 @@ visits as (
 visitors as (
     select visitor_id from visits
     group by visitor_id
-    having count(*) = count(case when login in (select login from logins) then 1 end)
+    having count(*) = count(case when login in (select logins.login from logins) then 1 end)
 ),
 
 sessions as (
-    select {{ session_of("visitor_id") }} as session from visits
-    where login in (select login from logins)
+    select {{ session_of("visitor_id") }} as session_name from visits
+    where login in (select logins.login from logins)
 ),
 
 contacts as (
     select contact_id from {{ source("raw_crm", "campaign_contacts") }}
-    where customer_id in (select account_id from accounts)
+    where customer_id in (select accounts.account_id from accounts)
 ),
 
 receipts as (
     select transaction_id from {{ source("raw_loyalty", "transactions") }}
     where
-        customer_id in (select account_id from accounts)
-        or member_id in (select member_id from cards)
+        customer_id in (select accounts.account_id from accounts)
+        or member_id in (select cards.member_id from cards)
 ),
 
 identifiers as (
-    select 'account' as identifier_type, {{ hash_identifier("account_id") }} as identifier_hash
-    from accounts
+    {% for kind, identifier, found_in in [
+        ["account", "account_id", "accounts"],
+        ["account", dbt.concat(["'card:'", "member_id"]), "cards"],
+        ["email", "email", "emails"],
+        ["card", "member_id", "cards"],
+        ["visitor", "visitor_id", "visitors"],
+        ["session", "session_name", "sessions"],
+        ["contact", "contact_id", "contacts"],
+        ["receipt", "transaction_id", "receipts"],
+    ] %}
+    select
+        '{{ kind }}' as identifier_type,
+        {{ hash_identifier(identifier) }} as identifier_hash
+    from {{ found_in }}
     union
-    select 'account', {{ hash_identifier(dbt.concat(["'card:'", "member_id"])) }} from cards
-    union
-    select 'account', account_hash from requests
-    union
-    select 'email', {{ hash_identifier("email") }} from emails
-    union
-    select 'email', email_hash from requests
-    union
-    select 'card', {{ hash_identifier("member_id") }} from cards
-    union
-    select 'card', card_hash from requests
-    union
-    select 'visitor', {{ hash_identifier("visitor_id") }} from visitors
-    union
-    select 'session', {{ hash_identifier("session") }} from sessions
-    union
-    select 'contact', {{ hash_identifier("contact_id") }} from contacts
-    union
-    select 'receipt', {{ hash_identifier("transaction_id") }} from receipts
+    {% endfor %}
+    {% for kind in ["account", "card", "email"] %}
+    select
+        '{{ kind }}' as identifier_type,
+        {{ kind }}_hash as identifier_hash
+    from requests
+    {{ "union" if not loop.last }}
+    {% endfor %}
+),
+
+new_identifiers as (
+    select
+        identifiers.*,
+        {{ run_time() }} as written_at
+    from identifiers
+    where identifiers.identifier_hash is not null
+    {% if is_incremental() %}
+        and (identifiers.identifier_type, identifiers.identifier_hash) not in (
+            select
+                identifier_type,
+                identifier_hash
+            from {{ this }}
+        )
+    {% endif %}
 )
 
-select
-    identifiers.*,
-    {{ run_time() }} as written_at
-from identifiers
-where
-    identifiers.identifier_hash is not null
-    {% if is_incremental() %}
-    and (identifiers.identifier_type, identifiers.identifier_hash) not in (
-        select identifier_type, identifier_hash from {{ this }}
-    )
-    {% endif %}
+select * from new_identifiers

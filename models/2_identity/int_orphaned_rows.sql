@@ -75,23 +75,15 @@ orphaned as (
     where
         replaced_at is null
         and coalesce({{ references | join(", ") }}) is not null
-        {% for column, what in references.items() %}
-        and (
-            {{ column }} is null
-            or {{ column }} not in (
-                select {{ known[what][1] }} from {{ known[what][0] }}
-                where replaced_at is null
-            )
-        )
-        {% endfor %}
-        {% if is_incremental() %}
+        and {{ are_unknown(references, known) }}
+    {% if is_incremental() %}
         and {{ key }} in (
             select row_key from looked_at
             where
                 source_system = 'raw_{{ system }}'
                 and table_name = '{{ table }}'
         )
-        {% endif %}
+    {% endif %}
     {{ "union all" if not loop.last }}
     {% endfor %}
 )

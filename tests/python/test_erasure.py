@@ -7,13 +7,12 @@ from datetime import datetime
 
 import duckdb
 import pytest
-from harness import ROOT, SCORES, Project, contract, files, same_rows
+from harness import REQUESTS, ROOT, SCORES, Project, contract, files, same_rows
 from test_increments import differences
 
 sys.path.append(str(ROOT / "scripts"))
 from compact import compact
 
-REQUESTS = "raw_crm.erasure_requests"
 RAW = "raw\\_%"  # schemas of the views on the raw tables themselves
 
 
@@ -63,7 +62,9 @@ def identifiers_of(project: Project, accounts: set[str], cards: set[str]) -> set
     visitors -= {visitor for visitor, login in uses if login not in logins}
     contacts = {
         contact
-        for contact, account in rows(project, "raw_crm.campaign_contacts", "contact_id, customer_id")
+        for contact, account in rows(
+            project, "raw_crm.campaign_contacts", "contact_id, customer_id"
+        )
         if account in accounts
     }
     receipts = {

@@ -19,7 +19,7 @@ from signal import SIGKILL
 
 import duckdb
 import pytest
-from harness import SCORE_KEY, SCORES, Project, contract, copy_project, generate, same_rows
+from harness import SCORE_KEY, SCORES, Project, copy_project, demo_contract, generate, same_rows
 from histories import LAST_LOAD, SHAPES, History, Landing, literal, run_and_kill
 from test_own_scorecard import SEEDS
 
@@ -255,7 +255,7 @@ def test_a_random_history_of_runs_ends_in_what_a_full_refresh_gives(endings, his
 
 
 def test_the_histories_know_every_table_of_the_raw_contract():
-    assert SHAPES.keys() == contract().keys()
+    assert SHAPES.keys() == demo_contract().keys()
 
 
 def copied(project: Project, folder: Path) -> Project:

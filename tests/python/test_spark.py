@@ -22,7 +22,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from harness import ROOT, SALT, Project, contract, environment, files, generate, same_rows
+from harness import ROOT, SALT, Project, demo_contract, environment, files, generate, same_rows
 
 CUSTOMERS = 150
 KILLED_AFTER = "int_visits"  # the model that is there when a worker is killed
@@ -140,7 +140,7 @@ def on_duckdb(folder, raw) -> Project:
 @pytest.fixture(scope="module")
 def on_one_machine(folder, raw) -> Project:
     """From CSV files, of which the events come in two parts, with every data test."""
-    for table in contract():
+    for table in demo_contract():
         source, name = table.split(".")
         rows = f"from read_parquet({[str(path) for path in files(raw, table)]})"
         to = folder / "csv" / source
