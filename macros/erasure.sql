@@ -89,15 +89,16 @@ next, and the list of whom they concern. It waits until every table has followed
                 {% do keeping.append(node.name) %}
             {% endif %}
         {% endfor %}
-        {% if run_query(
-            "select min(processed_at) < (select max(written_at) from "
-            ~ relation_of("int_erased_identifiers") ~ ") from " ~ relation_of("int_marks")
-            ~ " where model_name in ('" ~ following | join("', '") ~ "')"
-        ).rows[0][0] %}
+        {% set all_followed, erased_since = run_query(
+            "select min(processed_at) >= " ~ run_time() ~ ", min(processed_at) < (select"
+            ~ " max(written_at) from " ~ relation_of("int_erased_identifiers") ~ ") from "
+            ~ relation_of("int_marks") ~ " where model_name in ('" ~ following | join("', '") ~ "')"
+        ).rows[0].values() %}
+        {% if erased_since %}
             {% do log(
                 "Erasure is not complete: some tables have not followed. Run dbt build.", info=true
             ) %}
-        {% else %}
+        {% elif all_followed %}
             {% for name in keeping %}
                 {% do run_query(
                     "delete from " ~ relation_of(name) ~ " where replaced_at is not null"

@@ -1,3 +1,6 @@
+-- Nothing is scored where too much of a raw table cannot be used: the quarantine stops before this.
+-- depends_on: {{ ref("int_quarantined_rows") }}
+
 with
 
 loads as (
