@@ -2,9 +2,8 @@
 The rows of a raw table that count: the latest load of each key, also where that is its deletion. In
 an increment, of those keys only that have been loaded since the model last read.
 
-Rows that are set aside (row_rules.sql) don't count; int_quarantined_rows keeps them. Nor do those of
-erased customers (erasure.sql). The contract
-names a table's key, and its id: the optional column that tells rows apart where it is filled.
+Rows that are set aside (row_rules.sql) don't count; int_quarantined_rows keeps them. Nor do those
+of erased customers (erasure.sql). The contract names a table's key, and its id: the optional column that tells rows apart where it is filled.
 row_key is the id or, where it is empty, made from the key. Of equally late versions the one counts
 that comes first in the order of its columns, amounts apart. Rows without a load time are read anew
 each time; rows that land with an earlier load time than some that were read count when it lies
@@ -61,7 +60,7 @@ within load_overlap_minutes.
 {% macro spark__key_hash(column) %}{{- return("xxhash64(" ~ column ~ ")") -}}{% endmacro %}
 
 
-{# The order of the versions of a row, as SQL: the one that counts comes first. Amounts have no say. #}
+{# The order of the versions of a row, as SQL: the one that counts is first. Amounts have no say. #}
 {% macro version_order(source_name, table_name) %}
     {% set order = ["_loaded_at desc nulls last"] %}
     {% for column in contract_columns(source_name, table_name)

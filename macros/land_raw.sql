@@ -5,8 +5,8 @@ The contract is the source YAML (column names, data types, required columns); th
 below the variable raw_path or, where that is empty, tables in the schemas of raw_schemas. A table
 or optional column that is absent reads as empty or null. What is wrong with a table as a whole (no
 required column, a column of another type) is collected over all tables and stops the run with one
-message. What is wrong with a row or a value is told in the view (row_rules.sql): in CSV every column
-is text, so a value may be unreadable as its type, and a line may be malformed.
+message. What is wrong with a row or a value is told in the view (row_rules.sql): in CSV every
+column is text, so a value may be unreadable as its type, and a line may be malformed.
 
     raw_crm/customers.csv: no column customer_id
     -> "raw_crm.customers: the required column customer_id is missing. Found: id, email. In: ..."

@@ -6,8 +6,8 @@
 
 {#
 The raw tables with rows that this model has not read: [{"source_name", "table_name", "condition"
-(which rows, as SQL: whole days of load)}]. Built from nothing, and when somebody else has asked to be
-erased: all tables, all rows.
+(which rows, as SQL: whole days of load)}]. Built from nothing, and when somebody else has asked to
+be erased: all tables, all rows.
 
 A table with as many rows as it had then holds none that are new, unless some have no load time and
 so may have changed in place: those are read each time.
@@ -41,7 +41,7 @@ so may have changed in place: those are read each time.
 {% endmacro %}
 
 
-{# {"raw_crm.customers": {"rows", "newest" (day of load), "has_undated"}}, as int_raw_rows has it. #}
+{# {"raw_crm.customers": {"rows", "newest" (day of load), "has_undated"}}, of int_raw_rows. #}
 {% macro rows_counted() %}
     {% set counted = {} %}
     {% if not load_relation(relation_of("int_raw_rows")) %}{{ return(counted) }}{% endif %}

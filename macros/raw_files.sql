@@ -39,7 +39,8 @@
 
 {#
 Queries that read CSV files as text, one for the files of each header. Nothing is guessed but the
-delimiter, which is the one of , ; | and tab that the header line has most of.
+delimiter, which is the one of , ; | and tab that the header line has most of. Every column is read
+whatever is asked for, as only then each line that is malformed is noticed.
 #}
 {% macro csv_queries(paths, options) %}
     {% set text_options = "auto_detect = false, max_line_size = 33554432, quote = " %}
@@ -59,15 +60,17 @@ delimiter, which is the one of , ; | and tab that the header line has most of.
             {% do delimiters.update({mark: header.count(mark)}) %}
         {% endfor %}
         {% set delimiter = (delimiters | dictsort(by="value") | last)[0] %}
-        {% set columns = [] %}
+        {% set columns, names = [], [] %}
         {% for name in header.replace("\ufeff", "").split(delimiter) %}
-            {% set name = name.strip().strip('"').replace("'", "''") %}
-            {% do columns.append("'" ~ name ~ "': 'varchar'") %}
+            {% set name = name.strip().strip('"') %}
+            {% do columns.append("'" ~ name.replace("'", "''") ~ "': 'varchar'") %}
+            {% do names.append(adapter.quote(name)) %}
         {% endfor %}
         {% do queries.append(
-            "select * from read_csv(['" ~ its_paths | join("', '") ~ "'], header = true, columns = {"
-            ~ columns | join(", ") ~ "}, delim = '" ~ delimiter ~ "', escape = '\"', "
-            ~ text_options ~ "'\"', " ~ options ~ ")"
+            "select * from read_csv(['" ~ its_paths | join("', '") ~ "'], header = true, "
+            ~ "columns = {" ~ columns | join(", ") ~ "}, delim = '" ~ delimiter ~ "', escape = '\"', "
+            ~ text_options ~ "'\"', " ~ options ~ ") where concat(" ~ names | join(", ")
+            ~ ") is not null"
         ) %}
     {% endfor %}
     {{ return(queries) }}
@@ -92,7 +95,7 @@ kept in a table of their own; returns its name, or none where every line can be.
         found.files, "store_rejects = true, rejects_table = '" ~ rejects
         ~ "', rejects_scan = 'raw_reject_scans'"
     ) %}
-        {% do run_query("select count(columns(*)) from (" ~ query ~ ")") %}
+        {% do run_query("select count(*) from (" ~ query ~ ")") %}
     {% endfor %}
     {% do run_query(
         "create table " ~ table ~ " as select distinct scan_id, file_id, line, csv_line from "

@@ -98,7 +98,10 @@ emails as (
     select email from customers
     where email is not null
     group by email
-    having count(*) = count(case when customer_id in (select accounts.account_id from accounts) then 1 end)
+    having
+        count(*) = count(
+            case when customer_id in (select accounts.account_id from accounts) then 1 end
+        )
 ),
 
 cards as (

@@ -1,3 +1,4 @@
+-- Over 100 lines: every staging table is named, and every place that a row can end in.
 {{ config(materialized="view") }}
 
 {% set staged = [

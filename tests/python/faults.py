@@ -85,10 +85,11 @@ GOOD = {
     "event_id": "'fault ' || n", "anonymous_id": "'cookie of ' || victim", "login_id": "victim",
     "event_at": AT, "event_name": "'page_view'", "engaged_seconds": "10.0::double",
     "contact_id": "'fault ' || n", "campaign_id": "null::varchar", "customer_id": "victim",
-    "channel": "'email'", "sent_at": AT, "status": "'granted'", "changed_at": AT,
+    "channel": "'email'", "sent_at": AT, "status": "'granted'",
+    "changed_at": f"{AT} + i * interval 1 second",
     "survey_id": "'fault ' || n", "survey_type": "'nps'", "rating": "9.0::double",
     "answered_at": AT, "ticket_id": "'fault ' || n", "opened_at": AT, "closed_at": AT,
-    "attribute": "'fault ' || n", "value": "'x'", "response_id": "'fault ' || n",
+    "attribute": "'favourite_store'", "value": "'x'", "response_id": "'fault ' || n",
     "response_type": "'opened'", "responded_at": AT, "is_machine": "'no'",
     "visit_id": "'fault ' || n", "member_id": "'card of ' || victim", "visit_type": "'visit'",
     "visited_at": AT, "duration_seconds": "10.0::double", "entry_id": "'fault ' || n",
@@ -111,7 +112,10 @@ def bad(table: str, count: int = 3, **values: str) -> Callable[[Path, str], None
     def make(raw: Path, victim: str) -> None:
         land(raw, table, f"""
             select {columns}, {load} as _loaded_at, {deleted} as _is_deleted
-            from (select '{victim}' as victim, '{label} ' || range as n from range({count}))
+            from (
+                select '{victim}' as victim, '{label} ' || range as n, range as i
+                from range({count})
+            )
             """)  # fmt: skip
 
     return make
@@ -321,12 +325,12 @@ FAULTS = {
         uninstalled_at=f"{AT} - interval 1 day",
     ),
     "a birth in 1850": Fault(
-        customer(birth_date="date '1850-01-01'"),
+        customer(birth_date="date '1850-01-01'", postal_code="'1'"),
         {(CUSTOMERS, "impossible_date", "birth_date", False): 1},
         ONE_MORE,
     ),
     "a birth after today": Fault(
-        customer(birth_date="date '2030-01-01'"),
+        customer(birth_date="date '2030-01-01'", postal_code="'1'"),
         {(CUSTOMERS, "future_date", "birth_date", False): 1},
         ONE_MORE,
     ),
