@@ -41,8 +41,9 @@ def levels(scores, bounds, minimum_coverage):
     first = nw.when(starts).then(number).min().over("customer_id")
     scores = scores.with_columns(first_number=first)
     sides = {f"side_{rank}": side(rank, *bounds[rank], number) for rank in sorted(bounds)[1:]}
-    scores = scores.with_columns(**sides)
-    rank = nw.lit(min(bounds))
+    if sides:  # none where a scorecard has one level only
+        scores = scores.with_columns(**sides)
+    rank = nw.lit(min(bounds), nw.Int64)
     for name in sides:
         rank = rank + nw.col(name)
     held = nw.when(nw.col("first_number") <= number).then(rank)

@@ -182,10 +182,10 @@ def copy_raw(raw: Path, to: Path, changes: dict[str, str]) -> Path:
     return to
 
 
-def copy_project(to: Path) -> Path:
+def copy_project(to: Path, source: Path = ROOT) -> Path:
     """A copy of the project without what builds and people leave in it."""
     ignored = shutil.ignore_patterns(".*", "data", "target", "logs", "profiles.yml")
-    return Path(shutil.copytree(ROOT, to, ignore=ignored))
+    return Path(shutil.copytree(source, to, ignore=ignored))
 
 
 def seed(name: str, source: Path = ROOT) -> list[dict[str, str]]:
