@@ -35,19 +35,31 @@ CUSTOMERS = 150
 LEAST_CAUGHT = 0.95
 SECONDS = 900  # that a stage may take; whatever takes longer hangs, which is noticed, too
 
-# What catches a mutant that dbt's own tests near it let pass, the dearest last. Files of tests that
-# a project does not have are left out.
-FUNCTIONS = ["test_normalisation", "test_segments"]  # the bodies of Python models
-LATER = {
-    "golden customers": ["test_golden"],
-    "what holds for all": [
-        "test_additivity", "test_no_leakage", "test_no_spend", "test_consent", "test_privacy",
-        "test_raw_contract", "test_own_scorecard", "test_calibration", "test_runs", "test_truth",
+# The tests that know a kind of file without building anything.
+AT_ONCE = {
+    ".py": ["test_normalisation.py", "test_segments.py", "test_python_models.py"],
+    ".csv": [
+        "test_seeds.py",
+        "test_manifest.py::test_the_weights_of_a_scorecard_are_positive_and_sum_to_1",
+        "test_manifest.py::test_two_scorecards_ship_and_each_has_levels_from_0_up_and_a_market_for_all",
     ],
-    "increments": ["test_increments", "test_kills"],
+}  # fmt: skip
+# What catches a mutant that dbt's own tests of what changed let pass, the dearest last: the files
+# of tests, and whom they are asked about. Files that a project does not have are left out.
+LATER = {
+    "golden customers": (["test_golden.py"], r"models|macros"),
+    "raw contract": (["test_raw_contract.py"], r"macros|1_staging"),
+    "increments": (["test_increments.py"], r"models|macros"),
+    "whole": (
+        [
+            "test_manifest.py", "test_additivity.py", "test_no_leakage.py", "test_consent.py",
+            "test_calibration.py", "test_runs.py", "test_own_scorecard.py", "test_truth.py",
+        ],
+        "",
+    ),
 }  # fmt: skip
 # What the database says of a statement that it cannot even plan.
-UNPLANNED = re.compile(r"(Binder|Parser|Catalog) Error")
+UNPLANNED = re.compile(r"(Binder|Parser|Catalog) Error|No function matches")
 
 
 @dataclass(frozen=True)
@@ -102,22 +114,15 @@ class Bench:
 
     def _stages(self, mutant: Mutant, skipped: set[str]) -> Iterator[str]:
         """Each stage's catch, empty where it lets the mutant pass."""
-        name = Path(mutant.path).stem
-        if mutant.path.endswith(".py"):
-            yield self._pytest(FUNCTIONS)
-        if mutant.path.startswith("macros/"):
-            near = self._recompiled()
-            after = "+ ".join([*near, ""]).strip()
-        else:
-            near, after = [name], f"{name}+"
-        if near:
-            yield self._dbt("build", "--select", *near)
-            yield self._dbt(
-                "build", "--exclude-resource-type", "unit_test", "--select", *after.split()
-            )
-        for stage, files in LATER.items():
-            if stage not in skipped:
-                yield self._pytest(files)
+        if tests := AT_ONCE.get(Path(mutant.path).suffix):
+            yield self._pytest(tests)
+        in_macro = mutant.path.startswith("macros/")
+        changed = self._recompiled() if in_macro else [Path(mutant.path).stem]
+        if changed:
+            yield self._dbt("build", "--select", *changed)
+        for stage, (tests, asked) in LATER.items():
+            if stage not in skipped and re.search(asked, mutant.path):
+                yield self._pytest(tests)
 
     def _recompiled(self) -> list[str]:
         """The models whose SQL is another, built from nothing or as an increment."""
@@ -151,18 +156,20 @@ class Bench:
         ] if results.exists() else []  # fmt: skip
         if any(UNPLANNED.search(result["message"] or "") for result in failed):
             raise Stillborn
+        if not failed and UNPLANNED.search(said):
+            raise Stillborn
         if not failed:
             return "the run that stops: " + said.strip().splitlines()[-1]
         kind, _, name = failed[0]["unique_id"].split(".", 2)
         kind = {"unit_test": "unit test", "test": "data test"}.get(kind, f"{kind} error")
         return f"{kind} {name}"
 
-    def _pytest(self, names: list[str]) -> str:
-        files = [f"tests/python/{name}.py" for name in names]
-        files = [file for file in files if (self.source / file).exists()]
-        if not files:
+    def _pytest(self, tests: list[str]) -> str:
+        folder = self.source / "tests" / "python"
+        found = [str(folder / test) for test in tests if (folder / test.split(":")[0]).exists()]
+        if not found:
             return ""
-        line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
+        line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *found]
         code, said = run(line, self.source, os.environ | {"HISTORIES": "3"})
         if code is None:
             return f"pytest: no end after {SECONDS} s"
