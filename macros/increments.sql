@@ -341,8 +341,8 @@ that it was computed for, of which those without a row are gone; none: it holds 
 
 
 {#
-After a run: whom new rows concern, and at which dates everybody's score was computed; both since the
-segments were last written, as a run before this one may have been killed on the way to them.
+After a run: whom new rows concern, and at which dates everybody's score was computed; both since
+the segments were last written, as a run before this one may have been killed on the way to them.
 #}
 {% macro say_what_was_new() %}
     {% set ran = [] %}

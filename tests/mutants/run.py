@@ -87,13 +87,19 @@ class SmallProject(Project):
 
 
 class Bench:
-    """A copy of the project and of its built database, for one mutant at a time."""
+    """A copy of the project and of its built database, for one mutant at a time.
 
-    def __init__(self, folder: Path, built: Project, compiled: dict[bool, dict[str, str]]):
+    sound: the tests that passed without a mutant; what the benches of a check share.
+    """
+
+    def __init__(
+        self, folder: Path, built: Project, compiled: dict[bool, dict[str, str]], sound: set[str]
+    ):
         self.source = copy_project(folder / "project")
         self.project = SmallProject(folder / "build", built.raw, self.source)
         self.built = built
         self.compiled = compiled
+        self.sound = sound
         self.project.folder.mkdir(parents=True)
         self._restore()
         self.project.dbt("parse")  # what follows parses what changed alone
@@ -115,14 +121,14 @@ class Bench:
     def _stages(self, mutant: Mutant, skipped: set[str]) -> Iterator[str]:
         """Each stage's catch, empty where it lets the mutant pass."""
         if tests := AT_ONCE.get(Path(mutant.path).suffix):
-            yield self._pytest(tests)
+            yield self._caught_by_pytest(tests, mutant)
         in_macro = mutant.path.startswith("macros/")
         changed = self._recompiled() if in_macro else [Path(mutant.path).stem]
         if changed:
             yield self._dbt("build", "--select", *changed)
         for stage, (tests, asked) in LATER.items():
             if stage not in skipped and re.search(asked, mutant.path):
-                yield self._pytest(tests)
+                yield self._caught_by_pytest(tests, mutant)
 
     def _recompiled(self) -> list[str]:
         """The models whose SQL is another, built from nothing or as an increment."""
@@ -163,6 +169,18 @@ class Bench:
         kind, _, name = failed[0]["unique_id"].split(".", 2)
         kind = {"unit_test": "unit test", "test": "data test"}.get(kind, f"{kind} error")
         return f"{kind} {name}"
+
+    def _caught_by_pytest(self, tests: list[str], mutant: Mutant) -> str:
+        """What failed; only of tests that pass without the mutant."""
+        caught_by = self._pytest(tests)
+        if caught_by and tests[0] not in self.sound:
+            file = self.source / mutant.path
+            file.write_text(mutant.text)
+            if failed := self._pytest(tests):
+                raise AssertionError(f"{failed} without any mutant: first make the tests pass.")
+            file.write_text(mutant.changed)
+            self.sound.add(tests[0])
+        return caught_by
 
     def _pytest(self, tests: list[str]) -> str:
         folder = self.source / "tests" / "python"
@@ -263,7 +281,8 @@ def benches(folder: Path, workers: int) -> list[Bench]:
     for is_full in (True, False):
         built.dbt("compile", *["--full-refresh"][:is_full])
         compiled[is_full] = compiled_sql(built)
-    return [Bench(folder / f"bench_{number}", built, compiled) for number in range(workers)]
+    sound = set()
+    return [Bench(folder / f"bench_{number}", built, compiled, sound) for number in range(workers)]
 
 
 def diff(mutant: Mutant) -> str:

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from signal import SIGKILL
 
+import duckdb
 import pytest
 from comparison import differences
 from harness import Project, generate
@@ -129,4 +130,16 @@ def test_twenty_kills_are_spread_over_the_whole_run_of_both_kinds():
 def test_the_data_before_and_after_the_new_rows_give_other_scores(bench):
     """So that an increment that did nothing would be noticed."""
     found = differences(bench.first_part, bench.undisturbed)
+    assert any(line.startswith("fct_engagement_scores ") for line in found)
+
+
+def test_marks_that_were_ahead_of_their_rows_would_be_noticed(bench, tmp_path):
+    """As if a run wrote what it is going to process before it has: the next one takes it for done."""
+    project = bench.start(tmp_path / "ahead", is_increment=True)
+    assert run_and_kill(project, 20, 0, *BUILD) == -SIGKILL
+    with duckdb.connect(str(project.database)) as connection:
+        connection.execute("""
+            update engagement_staging.int_marks
+            set processed_at = timestamp '2100-01-01', loaded_until = timestamp '2100-01-01'""")
+    found = differences(project.dbt(*BUILD), bench.undisturbed)
     assert any(line.startswith("fct_engagement_scores ") for line in found)

@@ -135,7 +135,7 @@ def test_what_is_known_to_be_equivalent_is_in_the_project():
 
 @pytest.fixture(scope="module")
 def bench(demo, tmp_path_factory) -> run.Bench:
-    return run.Bench(tmp_path_factory.mktemp("mutants"), demo, {})
+    return run.Bench(tmp_path_factory.mktemp("mutants"), demo, {}, set())
 
 
 def mutant(path: str, original: str, mutated: str) -> Mutant:
@@ -161,6 +161,14 @@ def test_what_is_no_defect_survives(bench):
 
 def test_what_the_database_cannot_plan_is_drawn_anew(bench):
     assert bench.judge(mutant(MART, "as to_level", "as to_nowhere"), DEARER).is_stillborn
+
+
+def test_tests_that_fail_without_a_mutant_catch_nothing(bench, monkeypatch):
+    failing = bench.source / "tests" / "python" / "test_failing.py"
+    failing.write_text("def test_fails():\n    assert False\n")
+    monkeypatch.setattr(run, "LATER", {"failing": (["test_failing.py"], "")})
+    with pytest.raises(AssertionError, match="test_fails without any mutant"):
+        bench.judge(mutant(MART, "as customers\n", "as customers  \n"), set())
 
 
 def test_the_copy_is_as_it_was_after_a_mutant(bench):

@@ -4,7 +4,7 @@ import json
 from hashlib import sha256
 
 import pytest
-from harness import seed
+from harness import seed, variable_dimensions
 
 # The rules of each version that is out. Scores of other days were given by them, so a change is a
 # new version, with a line of its own here.
@@ -90,3 +90,9 @@ def test_a_weight_or_a_bound_that_changes_is_another_fingerprint_of_rules():
     assert ["engagement_levels", "balanced_1", "low", "2", "12", "1"] in shipped
     assert any(row[0] == "scorecards" and "0.15" in row for row in shipped)
     assert any(row[0] == "scorecard_versions" and "0.25" in row for row in shipped)
+
+
+def test_each_dimension_and_none_of_them_gives_a_persona_its_name():
+    names = {row["dimension"]: row["persona"] for row in seed("personas")}
+    assert set(names) == {*variable_dimensions().values(), "none"}
+    assert len(set(names.values())) == len(names)
