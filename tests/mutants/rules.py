@@ -183,6 +183,7 @@ def without_sql_texts(text: str) -> str:
         r"--[^\n]*",
         r"\{% macro spark__.*?endmacro %\}",
         r"(?<=')[^'\n{}~]*(?=')",
+        r"\"[^\"\n]*[A-Z][^\"\n]*\"",  # for people; SQL is in lower case
         r"(?<=\{% set )[\w, ]+ =",
         r"(?<=, )([2-9]|1\d)(?=\))",  # how many digits are kept
         r"(?<=then )1(?=\s+end\s*\))|(?<=select )1(?= from)",  # counted or there, whatever it is
@@ -270,7 +271,8 @@ PYTHON: dict[str, Edits] = {
     ),
     "number": shifted(r"(?<![\w.])(\d+)(?![\w.])", "1", "-1"),
     "fraction": shifted(r"(?<![\w.])(\d+\.\d+)(?!\w)", "0.01", "-0.01"),
-    "true or false": replaced(*both_ways("True", "False")),
+    # (That zip is strict is a check of its own.)
+    "true or false": replaced((r"(?<!strict=)\bTrue\b", "False"), (r"\bFalse\b", "True")),
 }
 
 SEEDS: dict[str, Edits] = {

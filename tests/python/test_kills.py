@@ -134,7 +134,7 @@ def test_the_data_before_and_after_the_new_rows_give_other_scores(bench):
 
 
 def test_marks_that_were_ahead_of_their_rows_would_be_noticed(bench, tmp_path):
-    """As if a run wrote what it is going to process before it has: the next one takes it for done."""
+    """As if a run wrote what it will have processed before it has: the next takes it for done."""
     project = bench.start(tmp_path / "ahead", is_increment=True)
     assert run_and_kill(project, 20, 0, *BUILD) == -SIGKILL
     with duckdb.connect(str(project.database)) as connection:

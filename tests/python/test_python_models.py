@@ -228,3 +228,18 @@ def test_a_scorecard_without_levels_is_told_where_to_add_them():
     dbt = segments(False, "none", levels="v1")
     with pytest.raises(ValueError, match="Scorecard v2 has no levels: add its rows"):
         SEGMENTS.model(dbt, dbt.session)
+
+
+def test_between_two_centroids_just_as_near_the_first_by_name_is_taken_whichever_side_it_lies():
+    """A dimension that is not measurable counts as average, and so lies in between."""
+    for first, second in ((-1.0, 1.0), (1.0, -1.0)):
+        dbt = segments(False, "none")
+        dbt.session.execute("update int_scores set score_depth = null")
+        for name, centroid in (("aside", first), ("beside", second)):
+            dbt.session.execute(f"""
+                update int_persona_centroids
+                set persona = '{name}', value = if(statistic = 'centroid', {centroid}, value)
+                where scorecard_version = 'v1'
+                    and persona in ('{name}', '{"quiet" if name == "aside" else "keen"}')""")
+        found = rows(SEGMENTS, dbt, "scorecard_version, persona")
+        assert {persona for version, persona in found if version == "v1"} == {"aside"}
