@@ -44,6 +44,11 @@ class Mutant:
         return tuple(text[first : len(text) - rest].strip() for text in (self.text, self.changed))
 
     @property
+    def above(self) -> str:
+        """The line before the changed ones, without the space around it."""
+        return self.text[: self.start].rpartition("\n")[0].rpartition("\n")[2].strip()
+
+    @property
     def place(self) -> str:
         return f"{self.path}:{self.line}"
 

@@ -236,12 +236,16 @@ def drawn(candidates: list[Mutant], seed: int) -> Iterator[Mutant]:
             del groups[key]
 
 
-def equivalents() -> dict[tuple[str, str, str], str]:
-    """(file, line before, line after) of the reviewed ones -> why no test can notice them."""
-    return {
-        (entry["file"], entry["original"], entry["mutated"]): entry["reason"]
-        for entry in tomllib.loads((HERE / "equivalent.toml").read_text()).get("equivalent", [])
-    }
+def equivalents() -> list[dict[str, str]]:
+    """The reviewed mutants that no test can notice."""
+    return tomllib.loads((HERE / "equivalent.toml").read_text())["equivalent"]
+
+
+def is_listed(mutant: Mutant, entry: dict[str, str]) -> bool:
+    """Whether a mutant is that of an entry; above is said where the line alone is not enough."""
+    place = (mutant.path, *mutant.lines, mutant.above)
+    listed = (entry["file"], entry["original"], entry["mutated"], entry.get("above", mutant.above))
+    return place == listed
 
 
 def check(candidates: Iterator[Mutant], count: int, benches: list[Bench], skipped: set[str]):
@@ -321,14 +325,14 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of the file:line of what is changed")
     parser.add_argument("--skip", nargs="*", default=[], choices=LATER, help="stages left out")
     arguments = parser.parse_args()
-    reasons, known, verdicts = equivalents(), [], []
+    listed, known, verdicts = equivalents(), [], []
 
     def to_judge() -> Iterator[Mutant]:
         found = [mutant for mutant in mutants(ROOT) if arguments.only in mutant.place]
         for mutant in drawn(found, arguments.seed):
-            reason = reasons.get((mutant.path, *mutant.lines))
-            if reason:
-                known.append((mutant, reason))
+            reasons = [entry["reason"] for entry in listed if is_listed(mutant, entry)]
+            if reasons:
+                known.append((mutant, reasons[0]))
             else:
                 yield mutant
 
