@@ -23,7 +23,7 @@ ON_CLUSTER := $(if $(filter spark_cluster,$(TARGET)),$(BIN)/python scripts/spark
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary explain test test-all lint unit test-mutants test-spark example calibrate backfill benchmark requirements clean
+.PHONY: help env demo-data build summary explain test test-all lint unit test-mutants test-spark example calibrate backfill compact benchmark requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -105,6 +105,9 @@ backfill: env ## Score history period by period (FROM=2025-06-30 TO=2026-10-31 T
 
 benchmark: env ## Builds and increments beside hand-written SQL and pandas (SIZES=10000,100000,1000000)
 	$(BIN)/python benchmarks/run.py --sizes $(SIZES)
+
+compact: env ## Copy the database into a new file, without what was deleted; clear logs (TARGET=)
+	@$(BIN)/python scripts/compact.py --target $(TARGET)
 
 requirements: ## Pin the requirements anew from pyproject.toml (needs uv)
 	uv export --no-emit-project --group dev --no-annotate --no-header -o requirements/dev.txt

@@ -2,44 +2,33 @@
 The rows of a raw table that count: the latest load of each key, also where that is its deletion. In
 an increment, of those keys only that have been loaded since the model last read.
 
-A row without a value in a column that the contract requires is left out (rpt_raw_rows counts it),
-unless it is a deletion, which needs its key only.
-key: the columns that tell one row from another. id: the optional column that does so where it is
-filled. row_key is the id or, where it is empty, made from the key columns. Of equally late versions
-the one counts that comes first in the order of its columns, amounts apart. Rows without a load time
-are read anew each time; rows that land with an earlier load time than some that were read count
-when it lies within load_overlap_minutes.
+Rows that are set aside (row_rules.sql) don't count; int_quarantined_rows keeps them. Nor do those of
+erased customers (erasure.sql). The contract
+names a table's key, and its id: the optional column that tells rows apart where it is filled.
+row_key is the id or, where it is empty, made from the key. Of equally late versions the one counts
+that comes first in the order of its columns, amounts apart. Rows without a load time are read anew
+each time; rows that land with an earlier load time than some that were read count when it lies
+within load_overlap_minutes.
 
-    current_rows("raw_crm", "surveys", key=["customer_id", "answered_at"], id="survey_id")
+    current_rows("raw_crm", "surveys")
 #}
-{% macro current_rows(source_name, table_name, key, id=none) %}
-    {% set key_texts = [] %}
-    {% for column in key %}
-        {% do key_texts.append("coalesce(" ~ as_text(column) ~ ", '')") %}
-    {% endfor %}
-    {% set key_text = key_texts[0] if key | length == 1 else
-        "concat(" ~ key_texts | join(", '|', ") ~ ")" %}
+{% macro current_rows(source_name, table_name) %}
+    {% do ref("int_erased_identifiers") %}
     {% set landed %}
         select
             raw_rows.*,
-            {{ "coalesce(" ~ id ~ ", md5(" ~ key_text ~ "))" if id else key_text }} as row_key
+            {{ row_key(source_name, table_name) }} as row_key
         from {{ source(source_name, table_name) }} as raw_rows
         where
-            true
-            {% for column in required_columns(source_name, table_name) %}
-            and ({{ column }} is not null or _is_deleted)
-            {% endfor %}
+            _rejected is null
+            and not {{ is_erased(contract_columns(source_name, table_name)) }}
             {% if is_incremental() %}
-            and (_loaded_at is null or _loaded_at > {{ dbt.dateadd(
-                "minute", -var("load_overlap_minutes"), mark(column="loaded_until")
-            ) }})
+            and {{ is_newly_landed(source_name, table_name) }}
             {% endif %}
     {% endset %}
     {% set latest %}
     qualify row_number() over (
-        partition by row_key
-        order by _loaded_at desc nulls last
-        {% for column in columns_of(source_name, table_name) %}, {{ column }} nulls last{% endfor %}
+        partition by row_key order by {{ version_order(source_name, table_name) }}
     ) = 1
     {% endset %}
     {% if is_incremental() %}
@@ -72,27 +61,48 @@ when it lies within load_overlap_minutes.
 {% macro spark__key_hash(column) %}{{- return("xxhash64(" ~ column ~ ")") -}}{% endmacro %}
 
 
-{# The columns that the contract declares for a raw table, but amounts, which have no say. #}
-{% macro columns_of(source_name, table_name) %}
-    {% set key = ["source", project_name, source_name, table_name] | join(".") %}
-    {% set found = graph.sources.get(key) if execute and graph else none %}
-    {{ return(
-        found.columns.keys() | reject("in", ["amount", "points", "quantity"]) | list
-        if found else []
-    ) }}
+{# The order of the versions of a row, as SQL: the one that counts comes first. Amounts have no say. #}
+{% macro version_order(source_name, table_name) %}
+    {% set order = ["_loaded_at desc nulls last"] %}
+    {% for column in contract_columns(source_name, table_name)
+        if column not in ["amount", "points", "quantity"] %}
+        {% do order.append(column ~ " nulls last") %}
+    {% endfor %}
+    {{ return(order | join(", ")) }}
 {% endmacro %}
 
 
-{# The columns that the contract requires of a raw table, in its order. #}
-{% macro required_columns(source_name, table_name) %}
-    {% set columns = [] %}
-    {% if execute %}
-        {% set key = ["source", project_name, source_name, table_name] | join(".") %}
-        {% for column in graph.sources[key].columns.values() %}
-            {% if column.config.meta.get("required") %}
-                {% do columns.append(column.name) %}
-            {% endif %}
-        {% endfor %}
+{# The columns that the contract declares for a raw table. #}
+{% macro contract_columns(source_name, table_name) %}
+    {% set found = raw_source(source_name, table_name) %}
+    {{ return(found.columns.keys() | list if found else []) }}
+{% endmacro %}
+
+
+{# What tells a raw table's rows apart, as one text. #}
+{% macro row_key(source_name, table_name) %}
+    {% set source = raw_source(source_name, table_name) %}
+    {% if not source %}{{ return("''") }}{% endif %}
+    {% set meta, key_texts = source.config.meta, [] %}
+    {% for column in meta.key %}
+        {% do key_texts.append("coalesce(" ~ as_text(column) ~ ", '')") %}
+    {% endfor %}
+    {% set key_text = key_texts[0] if key_texts | length == 1 else
+        "concat(" ~ key_texts | join(", '|', ") ~ ")" %}
+    {{ return("coalesce(" ~ meta.id ~ ", md5(" ~ key_text ~ "))" if meta.get("id") else key_text) }}
+{% endmacro %}
+
+
+{#
+Whether a raw row may have landed since this model last read its table, as SQL. A table that has as
+many rows as it had then holds none that came with an earlier load time than those it had read.
+#}
+{% macro is_newly_landed(source_name, table_name) %}
+    {% set read_until = mark(column="loaded_until") %}
+    {% set read = fromjson(mark_of(this.identifier, "rows_read") or "{}") %}
+    {% set read = read.get(source_name ~ "." ~ table_name, {}) %}
+    {% if read.get("rows") != row_count(source(source_name, table_name)) %}
+        {% set read_until = dbt.dateadd("minute", -var("load_overlap_minutes"), read_until) %}
     {% endif %}
-    {{ return(columns) }}
+    {{ return("(_loaded_at is null or _loaded_at > " ~ read_until ~ ")") }}
 {% endmacro %}

@@ -42,12 +42,18 @@ The run up to which a model (this one, if none is named) has processed what lies
 "loaded_until", the load time up to which it has read its raw table. A literal.
 #}
 {% macro mark(model_name=none, column="processed_at") %}
-    {% if not adds_to("int_marks") %}{{ return(long_ago()) }}{% endif %}
-    {% set found = run_query(
-        "select max(" ~ column ~ ") from " ~ relation_of("int_marks")
-        ~ " where model_name = '" ~ (model_name or this.identifier) ~ "'"
-    ).rows[0][0] %}
+    {% set found = mark_of(model_name or this.identifier, column) %}
     {{ return("cast('" ~ found ~ "' as timestamp)" if found else long_ago()) }}
+{% endmacro %}
+
+
+{# A column of a model's row in int_marks; none where it has none. #}
+{% macro mark_of(model_name, column) %}
+    {% if not adds_to("int_marks") %}{{ return(none) }}{% endif %}
+    {{ return(run_query(
+        "select max(" ~ column ~ ") from " ~ relation_of("int_marks")
+        ~ " where model_name = '" ~ model_name ~ "'"
+    ).rows[0][0]) }}
 {% endmacro %}
 
 
@@ -74,19 +80,27 @@ those it reads from that do too, so that a run of some models only does not lose
                 ~ source(model.sources[0][0], model.sources[0][1])
                 ~ " where _loaded_at > " ~ known ~ ")" %}
         {% endif %}
+        {% set counts_all = config.get("incremental_strategy") in ["load_dates", "landed_keys"] %}
+        {% set rows_read = rows_counted() if counts_all else {} %}
+        {% for source_name, table_name in model.sources if model.sources | length == 1 %}
+            {% do rows_read.update({source_name ~ "." ~ table_name: {
+                "rows": row_count(source(source_name, table_name)),
+            }}) %}
+        {% endfor %}
         {% set times = [run_time()] %}
         {% for name in followers_before(model.unique_id) %}
             {% do times.append(mark(name)) %}
         {% endfor %}
         delete from {{ marks }} where model_name = '{{ this.identifier }}';
         insert into {{ marks }} (
-            model_name, processed_since, processed_at, loaded_until, settings
+            model_name, processed_since, processed_at, loaded_until, rows_read, settings
         )
         select
             '{{ this.identifier }}',
             {{ mark() }},
             {{ "least(" ~ times | join(", ") ~ ")" if times | length > 1 else times[0] }},
             {{ loaded_until }},
+            '{{ tojson(rows_read) }}',
             '{{ tojson(settings_of_tables()) | replace("'", "''") }}'
     {% endif %}
 {% endmacro %}
@@ -99,6 +113,7 @@ those it reads from that do too, so that a run of some models only does not lose
         "load_columns", "source_timezones", "business_timezone", "score_period", "window_days",
         "half_life_days", "longest_merge_chain", "session_gap_seconds", "event_gap_cap_seconds",
         "bot_events_per_day", "machine_response_seconds", "reporting_currency",
+        "earliest_date", "future_tolerance_hours",
     ] %}
         {% do settings.update({name: var(name)}) %}
     {% endfor %}
@@ -233,21 +248,25 @@ that it was computed for, of which those without a row are gone; none: it holds 
             {% do columns.append(column.name) %}
         {% endif %}
     {% endfor %}
-    {% set columns = columns | join(", ") %}
     {% set key = config.get("unique_key") %}
     {% set key = by or (key if key is string else key | join(", ")) %}
     select * from (
         with existing as (
-            select {{ columns }} from {{ this }}
+            select {{ columns | join(", ") }} from {{ this }}
             where
                 replaced_at is null
                 {% if looked_at %}
-                and ({{ key }}) in ({{ looked_at }})
+                and (
+                    ({{ key }}) in ({{ looked_at }})
+                    {% if model.sources and has_new_erasures() %}
+                    or {{ is_erased(columns) }}
+                    {% endif %}
+                )
                 {% endif %}
         ),
 
         present as (
-            select {{ columns }} from {{ rows }}
+            select {{ columns | join(", ") }} from {{ rows }}
         )
 
         select

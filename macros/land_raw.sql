@@ -5,8 +5,8 @@ The contract is the source YAML (column names, data types, required columns); th
 below the variable raw_path or, where that is empty, tables in the schemas of raw_schemas. A table
 or optional column that is absent reads as empty or null. What is wrong with a table as a whole (no
 required column, a column of another type) is collected over all tables and stops the run with one
-message. In CSV every column is text: a value that cannot be read as its type becomes null and is
-named in _unreadable.
+message. What is wrong with a row or a value is told in the view (row_rules.sql): in CSV every column
+is text, so a value may be unreadable as its type, and a line may be malformed.
 
     raw_crm/customers.csv: no column customer_id
     -> "raw_crm.customers: the required column customer_id is missing. Found: id, email. In: ..."
@@ -126,20 +126,33 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
                 ~ " (e.g. '" ~ example ~ "'). In: " ~ found.where
             ) %}
         {% endif %}
-        {% if found.is_text %}
-            {% do unreadable.append(
-                "case when " ~ quoted ~ " is not null and " ~ readable ~ " is null then '"
-                ~ column ~ "' end"
+        {% if found.is_text and not column.startswith("_") %}
+            {% do unreadable.append(column) %}
+            {% do expressions.append(
+                "coalesce(trim(" ~ quoted ~ "), '') <> '' and " ~ readable
+                ~ " is null as _unreadable_" ~ column
             ) %}
         {% endif %}
     {% endfor %}
     {% if not problems %}
+        {% set landed = {} %}
+        {% for name in types if name != load_columns.get("loaded_at", "_loaded_at") | lower %}
+            {% do landed.update({name: adapter.quote(name)}) %}
+        {% endfor %}
+        {% do expressions.append(
+            (row_as_json(landed) if landed else as_text("null")) ~ " as _landed"
+        ) %}
+        {% set rows = ruled_rows(
+            source,
+            "select " ~ expressions | join(", ")
+            ~ (" from " ~ found["from"] if found else " where false"),
+            unreadable,
+        ) %}
+        {% set malformed = malformed_lines(source, found) %}
         {% do run_query(
-            "create or replace view " ~ source.schema ~ "." ~ source.identifier ~ " as select "
-            ~ expressions | join(", ") ~ ", "
-            ~ ("nullif(concat_ws(', ', " ~ unreadable | join(", ") ~ "), '')" if unreadable
-                else as_text("null")) ~ " as _unreadable"
-            ~ (" from " ~ found["from"] if found else " where false")
+            "create or replace view " ~ source.schema ~ "." ~ source.identifier ~ " as " ~ rows
+            ~ (" union all by name select 'malformed_line:' as _rejected, csv_line as _landed from "
+                ~ malformed if malformed else "")
         ) %}
     {% endif %}
     {{ return(problems) }}

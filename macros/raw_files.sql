@@ -30,11 +30,82 @@
 {% endmacro %}
 
 {% macro duckdb__files_relation(source, format, paths) %}
-    {% set options = ", header = true, all_varchar = true" if format == "csv" else "" %}
-    {{ return(
-        "read_" ~ format ~ "(['" ~ paths | join("', '") ~ "']" ~ options ~ ", union_by_name = true)"
-    ) }}
+    {% if format == "csv" %}
+        {{ return("(" ~ csv_queries(paths, "ignore_errors = true") | join(" union all by name ")
+            ~ ")") }}
+    {% endif %}
+    {{ return("read_parquet(['" ~ paths | join("', '") ~ "'], union_by_name = true)") }}
 {% endmacro %}
+
+{#
+Queries that read CSV files as text, one for the files of each header. Nothing is guessed but the
+delimiter, which is the one of , ; | and tab that the header line has most of.
+#}
+{% macro csv_queries(paths, options) %}
+    {% set text_options = "auto_detect = false, max_line_size = 33554432, quote = " %}
+    {% set headers = {} %}
+    {% for path in paths %}
+        {% set line = run_query(
+            "select line from read_csv('" ~ path ~ "', header = false, ignore_errors = true, "
+            ~ "columns = {'line': 'varchar'}, delim = chr(1), escape = '', " ~ text_options
+            ~ "'') limit 1"
+        ).rows %}
+        {% do headers.setdefault(line[0][0] if line else "", []).append(path) %}
+    {% endfor %}
+    {% set queries = [] %}
+    {% for header, its_paths in headers.items() if header %}
+        {% set delimiters = {} %}
+        {% for mark in [",", ";", "\t", "|"] %}
+            {% do delimiters.update({mark: header.count(mark)}) %}
+        {% endfor %}
+        {% set delimiter = (delimiters | dictsort(by="value") | last)[0] %}
+        {% set columns = [] %}
+        {% for name in header.replace("\ufeff", "").split(delimiter) %}
+            {% set name = name.strip().strip('"').replace("'", "''") %}
+            {% do columns.append("'" ~ name ~ "': 'varchar'") %}
+        {% endfor %}
+        {% do queries.append(
+            "select * from read_csv(['" ~ its_paths | join("', '") ~ "'], header = true, columns = {"
+            ~ columns | join(", ") ~ "}, delim = '" ~ delimiter ~ "', escape = '\"', "
+            ~ text_options ~ "'\"', " ~ options ~ ")"
+        ) %}
+    {% endfor %}
+    {{ return(queries) }}
+{% endmacro %}
+
+
+{#
+The lines of a raw table's CSV files that cannot be read (too many columns, broken quotes or UTF-8),
+kept in a table of their own; returns its name, or none where every line can be.
+#}
+{% macro malformed_lines(source, found) %}
+    {{ return(adapter.dispatch("malformed_lines")(source, found)) }}
+{% endmacro %}
+
+{% macro duckdb__malformed_lines(source, found) %}
+    {% set table = source.schema ~ "." ~ source.identifier ~ "__malformed_lines" %}
+    {% do run_query("drop table if exists " ~ table) %}
+    {% if not (found and found.is_text) %}{{ return(none) }}{% endif %}
+    {% set rejects = "raw_rejects" %}
+    {% do run_query("drop table if exists " ~ rejects) %}
+    {% for query in csv_queries(
+        found.files, "store_rejects = true, rejects_table = '" ~ rejects
+        ~ "', rejects_scan = 'raw_reject_scans'"
+    ) %}
+        {% do run_query("select count(columns(*)) from (" ~ query ~ ")") %}
+    {% endfor %}
+    {% do run_query(
+        "create table " ~ table ~ " as select distinct scan_id, file_id, line, csv_line from "
+        ~ rejects
+    ) %}
+    {% do run_query("drop table " ~ rejects) %}
+    {% do run_query("drop table raw_reject_scans") %}
+    {{ return(table if run_query("select count(*) from " ~ table).rows[0][0] else none) }}
+{% endmacro %}
+
+{# Spark reads a line with too many or too few columns as it can. #}
+{% macro spark__malformed_lines(source, found) %}{{ return(none) }}{% endmacro %}
+
 
 {# An external table over the files: a lasting view has no other way to read CSV with a header. #}
 {% macro spark__files_relation(source, format, paths) %}

@@ -4,3 +4,17 @@
     {% set sources = graph.sources.values() %}
     {{ return(sources | selectattr("package_name", "equalto", project_name) | list) }}
 {% endmacro %}
+
+
+{# A raw table of the contract; none while dbt parses. #}
+{% macro raw_source(source_name, table_name) %}
+    {% set key = ["source", project_name, source_name, table_name] | join(".") %}
+    {{ return(graph.sources.get(key) if execute and graph else none) }}
+{% endmacro %}
+
+
+{# How many rows a relation has; 0 where there is none, as before the first run. #}
+{% macro row_count(relation) %}
+    {% if not execute or not load_relation(relation) %}{{ return(0) }}{% endif %}
+    {{ return(run_query("select count(*) from " ~ relation).rows[0][0]) }}
+{% endmacro %}

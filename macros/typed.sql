@@ -1,7 +1,7 @@
 {# A found column as its contract type: times in UTC, blank text as null. #}
 {% macro typed(column, found, wanted, source_name) %}
     {% if wanted == "varchar" %}
-        {{ return("nullif(" ~ as_text(column) ~ ", '')") }}
+        {{ return("nullif(trim(" ~ as_text(column) ~ "), '')") }}
     {% elif wanted == "timestamp" %}
         {% set zone = var("source_timezones").get(source_name) %}
         {{ return(adapter.dispatch("typed_timestamp")(column, found, zone)) }}

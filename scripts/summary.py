@@ -55,14 +55,17 @@ def scores(connection, schema):
 
 def left_out(connection, schema):
     """Lines about raw rows and activities that count for nobody, and why."""
-    rows, unusable, unreadable = connection.execute(
+    places = ["in", "staged", "duplicate", "superseded", "deleted", "quarantined", "erased"]
+    counts = connection.execute(
         f"""
-        select sum(rows_in), sum(rows_unusable), sum(rows_with_unreadable_values)
-        from {schema}_marts.rpt_raw_rows
+        select {", ".join(f"sum(rows_{place})" for place in places)},
+            sum(rows_with_values_set_aside)
+        from {schema}_marts.rpt_row_reconciliation
         """
     ).fetchall()[0]
-    yield f"Raw rows: {rows:,} read, {unusable:,} set aside for a missing or unreadable key value, "
-    yield f"  {unreadable:,} with another unreadable value (rpt_raw_rows)"
+    ended = [f"{place} {count:,}" for place, count in zip(places[1:], counts[1:], strict=False)]
+    yield f"Raw rows: {counts[0]:,} = {' + '.join(ended)} (rpt_row_reconciliation)"
+    yield f"  {counts[-1]:,} of them with a value that reads as null (rpt_quarantine)"
     reasons = connection.execute(
         f"""
         select excluded_reason, sum(activity_count) from {schema}_marts.rpt_excluded_activities

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 import psutil
-from harness import Project, contract, files
+from harness import REQUESTS, Project, contract, files
 from test_own_scorecard import OWN, VARIABLES
 
 CONTRACT = contract()
@@ -123,6 +123,8 @@ class Landing:
             name = self._name(table)
             self.ask(f"create table later.{name} as from {rows} order by all")
             self.ask(f"create table landed.{name} as from later.{name} limit 0")
+        columns = ", ".join(f"{name} {c['data_type']}" for name, c in CONTRACT[REQUESTS].items())
+        self.ask(f"create table {self.landed(REQUESTS)} ({columns})")
         # Up to when each table has been loaded; a table that is absent lands whole, later on.
         self._until = dict.fromkeys(SHAPES, FIRST_LOAD)
         self.advance(until, skipped=absent)
@@ -192,7 +194,7 @@ class Changes:
         """One change of some kind."""
         kinds = {
             self.correct: 5, self.late: 4, self.delete: 3, self.merge: 2, self.consent: 2,
-            self.duplicate: 1, self.restore: 1, self.reload: 1,
+            self.duplicate: 1, self.restore: 1, self.reload: 1, self.erase: 1,
         }  # fmt: skip
         (kind,) = self.chance.choices(list(kinds), list(kinds.values()))
         return kind()
@@ -318,6 +320,22 @@ class Changes:
                 """)  # fmt: skip
             said.append(f"{customer} {channel} {status} at {at:%Y-%m-%d}")
         return "; ".join(said)
+
+    def erase(self) -> str:
+        """Somebody asks to be erased, by account, card or e-mail address."""
+        table, column, name = self.chance.choice([
+            ("raw_crm.customers", "customer_id", "customer_id"),
+            ("raw_loyalty.members", "member_id", "member_id"),
+            ("raw_crm.customers", "email", "email"),
+        ])  # fmt: skip
+        value = self.chance.choice(self._values(table, column))
+        self.landing.land(
+            REQUESTS,
+            f"""
+            select '{value}' as {name}, {literal(self._before())} as requested_at,
+                {literal(self.landing.moment())} as _loaded_at, false as _is_deleted""",
+        )
+        return f"{name} {value} asks to be erased"
 
     def duplicate(self) -> str:
         """Rows once more as they are, by a later load or by the same one."""

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness import contract
+from harness import demo_contract
 
 ROOT = Path(__file__).resolve().parents[2]
 CUSTOMERS = 300
@@ -43,7 +43,7 @@ EVENT_TIMES = {
 }
 
 
-CONTRACT = contract()
+CONTRACT = demo_contract()
 
 
 def run(out: Path, *more: str) -> subprocess.CompletedProcess:

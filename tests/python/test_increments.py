@@ -18,7 +18,7 @@ from signal import SIGKILL
 import duckdb
 import pytest
 from comparison import BOOKKEEPING_RELATIONS, differences, relations
-from harness import SCORE_KEY, SCORES, Project, contract, copy_project, generate, same_rows
+from harness import SCORE_KEY, SCORES, Project, copy_project, demo_contract, generate, same_rows
 from histories import LAST_LOAD, SHAPES, History, Landing, literal, run_and_kill
 from test_own_scorecard import SEEDS
 
@@ -89,7 +89,7 @@ def test_a_random_history_of_runs_ends_in_what_a_full_refresh_gives(endings, his
 
 
 def test_the_histories_know_every_table_of_the_raw_contract():
-    assert SHAPES.keys() == contract().keys()
+    assert SHAPES.keys() == demo_contract().keys()
 
 
 def copied(project: Project, folder: Path) -> Project:
@@ -104,7 +104,7 @@ def test_every_table_and_mart_is_compared_and_equals_itself(bench, tmp_path):
     with bench.whole.connect() as connection:
         names = {relation.name for relation in relations(bench.whole, connection)}
     assert {"int_visits", "int_activities", "int_scores", "int_customer_segments"} <= names
-    assert {"fct_engagement_scores", "fct_score_contributions", "rpt_raw_rows"} <= names
+    assert {"fct_engagement_scores", "fct_score_contributions", "rpt_row_reconciliation"} <= names
     assert len(names) > 40
     assert differences(copied(bench.whole, tmp_path), bench.whole) == []
 

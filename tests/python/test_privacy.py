@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from harness import ROOT, SALT, Project, contract, files, one_per_variable
+from harness import ROOT, SALT, Project, demo_contract, files, one_per_variable
 
 SUFFIXES = (
     "e_?mail|mail|e_?mail_address|phone|phone_number|mobile|first_name|last_name|full_name|surname"
@@ -75,7 +75,7 @@ def test_the_manifest_names_the_columns_that_really_exist(demo):
 def personal_values(demo) -> list[str]:
     """Every e-mail address, phone number and login that is an address, as landed, lower-cased."""
     values = set()
-    for table, columns in contract().items():
+    for table, columns in demo_contract().items():
         for column in columns:
             if re.fullmatch(r"email|phone|login_id", column):
                 paths = [str(path) for path in files(demo.raw, table)]

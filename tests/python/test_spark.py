@@ -22,7 +22,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from harness import ROOT, SALT, Project, contract, environment, files, generate, same_rows
+from harness import ROOT, SALT, Project, demo_contract, environment, files, generate, same_rows
 
 CUSTOMERS = 150
 KILLED_AFTER = "int_visits"  # the model that is there when a worker is killed
@@ -36,7 +36,7 @@ KEYS = {
     "fct_customer_segments": ["customer_id", "score_date", "scorecard_version"],
     "fct_segment_migrations": ["score_date", "scorecard_version", "from_level", "to_level"],
     "fct_customer_value": ["customer_id", "score_date"],
-    "rpt_raw_rows": ["source_system", "table_name"],
+    "rpt_row_reconciliation": ["source_system", "table_name"],
     "rpt_excluded_activities": ["channel", "activity", "excluded_reason"],
 }  # fmt: skip
 EXPORT = """
@@ -140,7 +140,7 @@ def on_duckdb(folder, raw) -> Project:
 @pytest.fixture(scope="module")
 def on_one_machine(folder, raw) -> Project:
     """From CSV files, of which the events come in two parts, with every data test."""
-    for table in contract():
+    for table in demo_contract():
         source, name = table.split(".")
         rows = f"from read_parquet({[str(path) for path in files(raw, table)]})"
         to = folder / "csv" / source

@@ -3,7 +3,7 @@
 with
 
 devices as (
-    {{ current_rows("raw_app", "devices", key=["device_id", "customer_id"]) }}
+    {{ current_rows("raw_app", "devices") }}
 ),
 
 renamed as (

@@ -3,11 +3,7 @@
 with
 
 campaign_contacts as (
-    {{ current_rows(
-        "raw_crm", "campaign_contacts",
-        key=["customer_id", "campaign_id", "channel", "sent_at"],
-        id="contact_id",
-    ) }}
+    {{ current_rows("raw_crm", "campaign_contacts") }}
 ),
 
 renamed as (

@@ -3,7 +3,7 @@
 with
 
 campaigns as (
-    {{ current_rows("raw_crm", "campaigns", key=["campaign_id"]) }}
+    {{ current_rows("raw_crm", "campaigns") }}
 ),
 
 renamed as (

@@ -3,7 +3,7 @@
 with
 
 consents as (
-    {{ current_rows("raw_crm", "consents", key=["customer_id", "channel", "changed_at"]) }}
+    {{ current_rows("raw_crm", "consents") }}
 ),
 
 renamed as (

@@ -3,11 +3,7 @@
 with
 
 contact_responses as (
-    {{ current_rows(
-        "raw_crm", "contact_responses",
-        key=["contact_id", "campaign_id", "customer_id", "response_type", "responded_at"],
-        id="response_id",
-    ) }}
+    {{ current_rows("raw_crm", "contact_responses") }}
 ),
 
 renamed as (

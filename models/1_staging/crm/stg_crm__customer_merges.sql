@@ -3,7 +3,7 @@
 with
 
 customer_merges as (
-    {{ current_rows("raw_crm", "customer_merges", key=["from_customer_id"]) }}
+    {{ current_rows("raw_crm", "customer_merges") }}
 ),
 
 renamed as (

@@ -3,7 +3,7 @@
 with
 
 customers as (
-    {{ current_rows("raw_crm", "customers", key=["customer_id"]) }}
+    {{ current_rows("raw_crm", "customers") }}
 ),
 
 renamed as (

@@ -3,7 +3,7 @@
 with
 
 preferences as (
-    {{ current_rows("raw_crm", "preferences", key=["customer_id", "attribute", "changed_at"]) }}
+    {{ current_rows("raw_crm", "preferences") }}
 ),
 
 renamed as (

@@ -3,7 +3,7 @@
 with
 
 service_tickets as (
-    {{ current_rows("raw_crm", "service_tickets", key=["ticket_id"]) }}
+    {{ current_rows("raw_crm", "service_tickets") }}
 ),
 
 renamed as (

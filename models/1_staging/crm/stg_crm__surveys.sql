@@ -3,11 +3,7 @@
 with
 
 surveys as (
-    {{ current_rows(
-        "raw_crm", "surveys",
-        key=["customer_id", "survey_type", "answered_at"],
-        id="survey_id",
-    ) }}
+    {{ current_rows("raw_crm", "surveys") }}
 ),
 
 renamed as (

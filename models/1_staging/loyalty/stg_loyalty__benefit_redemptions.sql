@@ -3,11 +3,7 @@
 with
 
 benefit_redemptions as (
-    {{ current_rows(
-        "raw_loyalty", "benefit_redemptions",
-        key=["member_id", "benefit_id", "redeemed_at"],
-        id="redemption_id",
-    ) }}
+    {{ current_rows("raw_loyalty", "benefit_redemptions") }}
 ),
 
 renamed as (

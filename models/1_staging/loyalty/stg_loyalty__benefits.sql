@@ -3,7 +3,7 @@
 with
 
 benefits as (
-    {{ current_rows("raw_loyalty", "benefits", key=["benefit_id"]) }}
+    {{ current_rows("raw_loyalty", "benefits") }}
 ),
 
 renamed as (

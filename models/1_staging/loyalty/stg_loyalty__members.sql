@@ -3,7 +3,7 @@
 with
 
 members as (
-    {{ current_rows("raw_loyalty", "members", key=["member_id"]) }}
+    {{ current_rows("raw_loyalty", "members") }}
 ),
 
 renamed as (

@@ -3,11 +3,7 @@
 with
 
 points_ledger as (
-    {{ current_rows(
-        "raw_loyalty", "points_ledger",
-        key=["member_id", "entry_type", "booked_at"],
-        id="entry_id",
-    ) }}
+    {{ current_rows("raw_loyalty", "points_ledger") }}
 ),
 
 renamed as (

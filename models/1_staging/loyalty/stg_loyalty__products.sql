@@ -3,7 +3,7 @@
 with
 
 products as (
-    {{ current_rows("raw_loyalty", "products", key=["product_id"]) }}
+    {{ current_rows("raw_loyalty", "products") }}
 ),
 
 renamed as (

@@ -3,11 +3,7 @@
 with
 
 promotion_participations as (
-    {{ current_rows(
-        "raw_loyalty", "promotion_participations",
-        key=["member_id", "promotion_id", "participated_at"],
-        id="participation_id",
-    ) }}
+    {{ current_rows("raw_loyalty", "promotion_participations") }}
 ),
 
 renamed as (

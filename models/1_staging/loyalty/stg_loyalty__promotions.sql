@@ -3,7 +3,7 @@
 with
 
 promotions as (
-    {{ current_rows("raw_loyalty", "promotions", key=["promotion_id"]) }}
+    {{ current_rows("raw_loyalty", "promotions") }}
 ),
 
 renamed as (

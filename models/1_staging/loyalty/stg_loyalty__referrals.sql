@@ -3,11 +3,7 @@
 with
 
 referrals as (
-    {{ current_rows(
-        "raw_loyalty", "referrals",
-        key=["referrer_member_id", "referred_customer_id", "referred_at"],
-        id="referral_id",
-    ) }}
+    {{ current_rows("raw_loyalty", "referrals") }}
 ),
 
 renamed as (

@@ -3,11 +3,7 @@
 with
 
 store_visits as (
-    {{ current_rows(
-        "raw_loyalty", "store_visits",
-        key=["member_id", "visit_type", "visited_at"],
-        id="visit_id",
-    ) }}
+    {{ current_rows("raw_loyalty", "store_visits") }}
 ),
 
 renamed as (

@@ -3,7 +3,7 @@
 with
 
 stores as (
-    {{ current_rows("raw_loyalty", "stores", key=["store_id"]) }}
+    {{ current_rows("raw_loyalty", "stores") }}
 ),
 
 renamed as (

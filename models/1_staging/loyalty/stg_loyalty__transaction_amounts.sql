@@ -3,10 +3,7 @@
 with
 
 transaction_lines as (
-    {{ current_rows(
-        "raw_loyalty", "transaction_lines",
-        key=["transaction_id", "coalesce(line_id, product_id)"],
-    ) }}
+    {{ current_rows("raw_loyalty", "transaction_lines") }}
 ),
 
 amounts as (

@@ -3,7 +3,7 @@
 with
 
 transactions as (
-    {{ current_rows("raw_loyalty", "transactions", key=["transaction_id"]) }}
+    {{ current_rows("raw_loyalty", "transactions") }}
 ),
 
 renamed as (

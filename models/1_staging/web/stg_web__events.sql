@@ -3,11 +3,7 @@
 with
 
 events as (
-    {{ current_rows(
-        "raw_web", "events",
-        key=["anonymous_id", "event_at", "event_name"],
-        id="event_id",
-    ) }}
+    {{ current_rows("raw_web", "events") }}
 ),
 
 renamed as (

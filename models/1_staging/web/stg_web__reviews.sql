@@ -3,11 +3,7 @@
 with
 
 reviews as (
-    {{ current_rows(
-        "raw_web", "reviews",
-        key=["login_id", "review_type", "product_id", "reviewed_at"],
-        id="review_id",
-    ) }}
+    {{ current_rows("raw_web", "reviews") }}
 ),
 
 renamed as (

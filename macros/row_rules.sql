@@ -1,0 +1,144 @@
+{#
+What makes a raw row or one of its values unusable, told from the raw contract. docs/quality.md
+lists the reason codes.
+
+Returns [{"column", "code", "is_row", "condition" (SQL over the typed columns)}], in the order in
+which they are asked. A required value that is unusable sets the row aside (is_row); any other is
+read as null. unreadable: the columns with a flag _unreadable_<column>.
+
+    - name: engaged_seconds        -> {"column": "engaged_seconds", "code": "out_of_range",
+      config: {meta: {minimum: 0}}     "is_row": false, "condition": "(engaged_seconds < 0 or ..."}
+#}
+{% macro row_rules(source, unreadable) %}
+    {% set rules = [] %}
+    {% if source.config.meta.get("one_of") %}
+        {% do rules.append({
+            "column": source.config.meta.one_of | join(" or "), "code": "missing_value",
+            "is_row": true,
+            "condition": "coalesce(" ~ source.config.meta.one_of | join(", ") ~ ") is null",
+        }) %}
+    {% endif %}
+    {% for column in source.columns.values() if not column.name.startswith("_") %}
+        {% set name, type, meta = column.name, column.data_type, column.config.meta %}
+        {% set found = [] %}
+        {% if name in unreadable %}
+            {% do found.append(["unreadable_value", "_unreadable_" ~ name]) %}
+        {% endif %}
+        {% if meta.get("required") %}
+            {% do found.append(["missing_value", name ~ " is null"]) %}
+        {% endif %}
+        {% if meta.get("accepted") %}
+            {% do found.append([
+                "unknown_value",
+                "lower(trim(" ~ name ~ ")) not in ('" ~ meta.accepted | join("', '") ~ "')",
+            ]) %}
+        {% endif %}
+        {% if type == "double" %}
+            {% set too_low = name ~ " < " ~ meta.minimum ~ " or " if "minimum" in meta else "" %}
+            {% do found.append(
+                ["out_of_range", "(" ~ too_low ~ "abs(" ~ name ~ ") > " ~ largest_number() ~ ")"]
+            ) %}
+        {% endif %}
+        {% if type in ["timestamp", "date"] %}
+            {% set earliest = meta.get("earliest", var("earliest_date")) %}
+            {% do found.append(
+                ["impossible_date", name ~ " < cast('" ~ earliest ~ "' as " ~ type ~ ")"]
+            ) %}
+        {% endif %}
+        {% if type in ["timestamp", "date"] and (meta.get("required") or meta.get("is_past")) %}
+            {% do found.append(["future_date", name ~ " > " ~ dbt.dateadd(
+                "hour", var("future_tolerance_hours"), "coalesce(_loaded_at, " ~ run_time() ~ ")"
+            )]) %}
+        {% endif %}
+        {% if meta.get("not_before") %}
+            {% do found.append(["ends_before_start", name ~ " < " ~ meta.not_before]) %}
+        {% endif %}
+        {% for code, condition in found %}
+            {% do rules.append({
+                "column": name, "code": code, "condition": condition,
+                "is_row": meta.get("required", false),
+            }) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(rules) }}
+{% endmacro %}
+
+
+{# Beyond it a number is infinite or none (NaN sorts highest). #}
+{% macro largest_number() %}{{ return("cast(1e300 as " ~ type_double() ~ ")") }}{% endmacro %}
+
+
+{#
+The raw row that a landing view shows: each column of the contract (null where the value is set
+aside), _rejected ("code:column" where the row is, else null), _set_aside (the same for each value
+that is, comma-separated), _landed (the row as it landed).
+
+typed: a query with the columns, typed, the flags of unreadable values and _landed.
+#}
+{% macro ruled_rows(source, typed, unreadable) %}
+    {% set rules = row_rules(source, unreadable) %}
+    {% set values = rules | rejectattr("is_row") | list %}
+    {% set id = source.config.meta.get("id") %}
+    select
+        {% for column in source.columns.values() %}
+        {% set unusable = values | selectattr("column", "equalto", column.name)
+            | map(attribute="condition") | list %}
+        {% if unusable %}
+        case when {{ unusable | join(" or ") }} then null else {{ column.name }} end
+            as {{ column.name }},
+        {% else %}
+        {{ column.name }},
+        {% endif %}
+        {% endfor %}
+        case
+            {% for column in key_columns_required(source) %}
+            when _is_deleted and {{ column }} is null {{ "and " ~ id ~ " is null" if id }}
+                then 'missing_value:{{ column }}'
+            {% endfor %}
+            when _is_deleted then null
+            {% for rule in rules if rule.is_row %}
+            when {{ rule.condition }} then '{{ rule.code }}:{{ rule.column }}'
+            {% endfor %}
+        end as _rejected,
+        {% if values %}
+        nullif(concat_ws(', '
+            {% for rule in values %}
+            , case when {{ rule.condition }} then '{{ rule.code }}:{{ rule.column }}' end
+            {% endfor %}
+        ), '') as _set_aside,
+        {% else %}
+        {{ as_text("null") }} as _set_aside,
+        {% endif %}
+        _landed
+    from ({{ typed }}) as typed
+{% endmacro %}
+
+
+{# The columns that a deletion must name, where no id does: the required ones of the key. #}
+{% macro key_columns_required(source) %}
+    {% set columns = [] %}
+    {% for name in source.config.meta.key if name in source.columns %}
+        {% if source.columns[name].config.meta.get("required") %}
+            {% do columns.append(name) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(columns) }}
+{% endmacro %}
+
+
+{# A raw row as JSON, without its load time. columns: as found, quoted. #}
+{% macro row_as_json(columns) %}
+    {{ return(adapter.dispatch("row_as_json")(columns)) }}
+{% endmacro %}
+
+{% macro duckdb__row_as_json(columns) %}
+    {% set pairs = [] %}
+    {% for name, quoted in columns.items() %}
+        {% do pairs.append("'" ~ name.replace("'", "''") ~ "': " ~ quoted) %}
+    {% endfor %}
+    {{ return("cast(to_json({" ~ pairs | join(", ") ~ "}) as varchar)") }}
+{% endmacro %}
+
+{% macro spark__row_as_json(columns) %}
+    {{ return("to_json(struct(" ~ columns.values() | join(", ") ~ "))") }}
+{% endmacro %}

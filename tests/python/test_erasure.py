@@ -1,0 +1,242 @@
+"""Who asks to be erased is gone after the next run: from tables, marts, the file, logs, target."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import pytest
+from comparison import differences
+from harness import REQUESTS, ROOT, SCORES, Project, contract, files, same_rows
+
+sys.path.append(str(ROOT / "scripts"))
+from compact import compact
+
+RAW = "raw\\_%"  # schemas of the views on the raw tables themselves
+
+
+@dataclass(frozen=True)
+class Erased:
+    """A database before and after a run that read requests, and what identified those people."""
+
+    before: Project
+    after: Project
+    identifiers: set[str]
+    customers: set[str]  # as the marts named them
+
+
+def rows(project: Project, table: str, columns: str) -> list[tuple]:
+    paths = [str(path) for path in files(project.raw, table)]
+    return duckdb.sql(f"select {columns} from read_parquet({paths})").fetchall()
+
+
+def identifiers_of(project: Project, accounts: set[str], cards: set[str]) -> set[str]:
+    """What the raw tables know of these people and of nobody else, followed in plain Python."""
+    merges = rows(project, "raw_crm.customer_merges", "from_customer_id, into_customer_id")
+    for _ in merges:
+        accounts |= {one for pair in merges for one in pair if accounts & set(pair)}
+    people = rows(project, "raw_crm.customers", "customer_id, lower(trim(email))")
+    emails = {email for account, email in people if account in accounts and email}
+    emails -= {email for account, email in people if account not in accounts}
+    cards |= {
+        card
+        for card, account, email in rows(
+            project, "raw_loyalty.members", "member_id, customer_id, lower(trim(email))"
+        )
+        if account in accounts or (account is None and email in emails)
+    }
+    logins = {account.lower() for account in accounts} | emails
+    uses = [
+        (visitor, login)
+        for table, visitor_column in [("raw_web.events", "anonymous_id"),
+                                      ("raw_app.events", "device_id")]
+        for visitor, login in rows(project, table, f"{visitor_column}, lower(trim(login_id))")
+        if login
+    ] + [
+        (device, account.lower())
+        for device, account in rows(project, "raw_app.devices", "device_id, customer_id")
+        if account
+    ]  # fmt: skip
+    visitors = {visitor for visitor, login in uses if login in logins}
+    visitors -= {visitor for visitor, login in uses if login not in logins}
+    contacts = {
+        contact
+        for contact, account in rows(
+            project, "raw_crm.campaign_contacts", "contact_id, customer_id"
+        )
+        if account in accounts
+    }
+    receipts = {
+        receipt
+        for receipt, account, card in rows(
+            project, "raw_loyalty.transactions", "transaction_id, customer_id, member_id"
+        )
+        if account in accounts or card in cards
+    }
+    return (accounts | emails | cards | visitors | contacts | receipts) - {None}
+
+
+@pytest.fixture(scope="module")
+def erased(demo, tmp_path_factory) -> Erased:
+    """Somebody merged and busy names an account, somebody without an account a card."""
+    folder = tmp_path_factory.mktemp("erased")
+    ((account,),) = demo.ask("""
+        select max_by(customer_id, contacts) from (
+            select accounts.customer_id, count(*) as contacts
+            from engagement_identity.int_customer_accounts as accounts
+            join engagement_staging.stg_crm__customer_merges as merges
+                on accounts.account_id = merges.from_customer_id
+            join engagement_activities.int_activities as activities
+                on accounts.customer_id = activities.customer_id
+            group by all)""")
+    ((card,),) = demo.ask("""
+        select min(member_id) from engagement_identity.int_card_customers
+        where matched_by = 'card_only'""")
+    raw = shutil.copytree(demo.raw, folder / "raw")
+    duckdb.sql(f"""
+        copy (
+            select *, timestamp '2026-10-31 10:00:00' as requested_at,
+                timestamp '2026-11-01 03:00:00' as _loaded_at, false as _is_deleted
+            from (values ('{account}', null, null), (null, '{card}', null))
+                as requests (customer_id, member_id, email)
+        ) to '{raw / "raw_crm" / "erasure_requests.parquet"}' (format parquet)""")
+    shutil.copytree(demo.folder, folder / "build")
+    after = Project(folder / "build", raw)
+    shutil.rmtree(after.logs)
+    shutil.rmtree(after.target)
+    identifiers = identifiers_of(demo, {account}, {card})
+    return Erased(demo, after.dbt("run"), identifiers, {account, f"card:{card}"})
+
+
+def residue(project: Project, identifiers: set[str]) -> dict[str, int]:
+    """Tables and views that hold one of these values in some text -> how many of their values."""
+    found = {}
+    with project.connect() as connection:
+        connection.execute(
+            "create temp table wanted as select distinct lower(unnest(?)) as wanted",
+            [sorted(identifiers)],
+        )
+        relations = connection.execute(f"""
+            select table_schema || '.' || table_name from information_schema.tables
+            where table_catalog = current_database() and table_schema like 'engagement%'
+                and table_schema not like '%{RAW}' escape '\\'
+            order by all""").fetchall()
+        assert len(relations) > 80
+        for (relation,) in relations:
+            for name, kind, *_ in connection.execute(f"describe {relation}").fetchall():
+                if kind != "VARCHAR":
+                    continue
+                # Words, too, as in the key of several columns, 'account:C1' or a row kept as JSON.
+                ((count,),) = connection.execute(f"""
+                    with held as (select distinct lower("{name}") as held from {relation})
+                    select count(*) from (
+                        from held union all
+                        select unnest(regexp_split_to_array(held, '[^a-z0-9_@.+-]+')) from held
+                    ) where held in (from wanted)""").fetchall()
+                if count:
+                    found[relation] = found.get(relation, 0) + count
+    return found
+
+
+def test_nothing_that_identified_them_is_left_in_any_table_or_view(erased):
+    assert len(erased.identifiers) > 20
+    assert residue(erased.after, erased.identifiers) == {}
+
+
+def test_the_search_finds_them_in_every_layer_before(erased):
+    found = residue(erased.before, erased.identifiers)
+    layers = {relation.split(".")[0].removeprefix("engagement_") for relation in found}
+    assert {"staging", "identity", "activities", "variables", "scores", "marts"} <= layers
+
+
+def test_they_are_scored_before_and_not_after(erased):
+    names = ", ".join(f"'{name}'" for name in sorted(erased.customers))
+    scored = f"select count(*) from engagement_scores.int_scores where customer_id in ({names})"
+    assert erased.before.ask(scored)[0][0] > 10
+    assert erased.after.ask(scored) == [(0,)]
+
+
+def test_everybody_elses_scores_stay(erased):
+    """Nothing is calibrated here, so what is fitted moves; what is not must not."""
+    names = ", ".join(f"'{name}'" for name in sorted(erased.customers))
+    variables = f"""
+        select customer_id, score_date, * exclude (customer_id, score_date)
+        from engagement_variables.int_engagement_variables where customer_id not in ({names})"""
+    assert same_rows(erased.after, erased.before, variables, key=2) > 5_000
+
+
+def test_totals_fall_by_what_was_erased_and_say_so(erased):
+    counted = """
+        select source_system || '.' || table_name, rows_in, rows_erased,
+            rows_in - rows_erased
+                - (rows_staged + rows_duplicate + rows_superseded + rows_deleted + rows_quarantined)
+        from engagement_marts.rpt_row_reconciliation"""
+    before = {table: rest for table, *rest in erased.before.ask(counted)}
+    after = {table: rest for table, *rest in erased.after.ask(counted)}
+    assert after.pop(REQUESTS) == [2, 2, 0]
+    assert {rest for _, _, rest in after.values()} == {0}
+    assert sum(gone for _, gone, _ in after.values()) > 50
+    assert {table: rows_in for table, (rows_in, *_) in after.items()} == {
+        table: rows_in for table, (rows_in, *_) in before.items() if table != REQUESTS
+    }
+    assert {gone for _, gone, _ in before.values()} == {0}
+
+
+def test_the_run_ends_in_what_a_full_refresh_gives(erased, tmp_path):
+    fresh = Project(tmp_path / "fresh", erased.after.raw).build()
+    assert differences(erased.after, fresh) == []
+
+
+def test_a_run_later_they_are_still_gone_and_nothing_is_computed(erased, tmp_path):
+    shutil.copytree(erased.after.folder, tmp_path / "again")
+    again = Project(tmp_path / "again", erased.after.raw)
+    assert "Nothing new" in again.attempt("run").stdout
+    assert residue(again, erased.identifiers) == {}
+
+
+def test_the_request_is_kept_as_hashes_that_outlive_its_raw_row(erased, tmp_path):
+    shutil.copytree(erased.after.folder, tmp_path / "again")
+    raw = shutil.copytree(erased.after.raw, tmp_path / "raw")
+    (raw / "raw_crm" / "erasure_requests.parquet").unlink()
+    again = Project(tmp_path / "again", raw)
+    again.dbt("run", "--full-refresh")
+    assert residue(again, erased.identifiers) == {}
+    kept = again.ask("from engagement_staging.stg_crm__erasure_requests")
+    assert len(kept) == 2
+    hashed = [value for row in kept for value in row if isinstance(value, str)]
+    assert [len(value) for value in hashed] == [64, 64]
+    assert all(isinstance(value, (str, datetime, type(None))) for row in kept for value in row)
+
+
+def holding(path, identifiers: set[str]) -> set[str]:
+    """Those of the identifiers whose bytes a file holds."""
+    content = path.read_bytes().lower()
+    return {identifier for identifier in identifiers if identifier.lower().encode() in content}
+
+
+def test_no_byte_of_them_is_in_the_file_after_compaction_in_logs_or_in_target(erased, tmp_path):
+    long = {identifier for identifier in erased.identifiers if len(identifier) >= 9}
+    old = shutil.copy(erased.before.database, tmp_path / "before.duckdb")
+    new = shutil.copy(erased.after.database, tmp_path / "after.duckdb")
+    assert holding(new, long), "deleting alone leaves values behind, so this search finds some"
+    compact(old)
+    compact(new)
+    assert len(holding(old, long)) > 5, "the search finds those who are not erased"
+    assert holding(new, long) == set()
+    texts = [path for folder in (erased.after.logs, erased.after.target)
+             for path in folder.rglob("*") if path.is_file()]  # fmt: skip
+    assert len(texts) > 50
+    assert [path for path in texts if holding(path, long)] == []
+
+
+def test_a_compacted_database_holds_the_same_marts(erased, tmp_path):
+    copy = Project(tmp_path / "copy", erased.after.raw)
+    copy.folder.mkdir()
+    shutil.copy(erased.after.database, copy.database)
+    compact(copy.database)
+    assert same_rows(copy, erased.after, SCORES, key=3) > 1_000
+
+
+def test_the_contract_tells_how_to_ask():
+    assert {"customer_id", "member_id", "email"} <= contract()[REQUESTS].keys()
