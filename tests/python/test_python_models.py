@@ -1,6 +1,7 @@
 """What the Python models do around their functions: what is frozen, due or restated."""
 
 import duckdb
+import narwhals as nw
 import pytest
 from harness import model_module
 
@@ -243,3 +244,21 @@ def test_between_two_centroids_just_as_near_the_first_by_name_is_taken_whichever
                     and persona in ('{name}', '{"quiet" if name == "aside" else "keen"}')""")
         found = rows(SEGMENTS, dbt, "scorecard_version, persona")
         assert {persona for version, persona in found if version == "v1"} == {"aside"}
+
+
+def test_a_fold_goes_on_from_the_date_before_the_first_that_is_due():
+    """Ann is due at 2 and 3: what is stored of 1 counts, not that of 2 nor of another version."""
+    session = duckdb.connect()
+    due, score_dates, stored = (
+        nw.from_native(session.sql(f"select * from (values {rows}) as rows ({columns})"))
+        for rows, columns in (
+            ("('ann', 'v1', 3), ('ann', 'v1', 2)", "customer_id, scorecard_version, score_date"),
+            ("(1, null), (2, 1), (3, 2)", "score_date, previous_score_date"),
+            (
+                "('ann', 1, 10, 'v1', 7), ('ann', 2, 20, 'v1', 8), ('ann', 1, 10, 'v2', 9)",
+                "customer_id, score_date, score_date_number, scorecard_version, held_rank",
+            ),
+        )
+    )
+    held = SEGMENTS.held_before(due, score_dates, stored).to_native()
+    assert held.select("customer_id, score_date, known_rank").fetchall() == [("ann", 1, 7)]
