@@ -2,6 +2,7 @@
 
 import duckdb
 import narwhals as nw
+import numpy as np
 import pytest
 from harness import model_module
 
@@ -262,3 +263,10 @@ def test_a_fold_goes_on_from_the_date_before_the_first_that_is_due():
     )
     held = SEGMENTS.held_before(due, score_dates, stored).to_native()
     assert held.select("customer_id, score_date, known_rank").fetchall() == [("ann", 1, 7)]
+
+
+def test_the_most_pronounced_group_chooses_its_name_first():
+    """Both lie highest in depth, the second by 2 deviations: it is named for depth, the first not."""
+    personas = {"depth": "attentive", "advocacy": "advocate", "none": "dormant"}
+    found = CENTROIDS.named(np.array([[1.0, 0.5], [2.0, -2.0]]), ["depth", "advocacy"], personas)
+    assert found == ["advocate", "attentive"]
