@@ -266,7 +266,7 @@ def test_a_fold_goes_on_from_the_date_before_the_first_that_is_due():
 
 
 def test_the_most_pronounced_group_chooses_its_name_first():
-    """Both lie highest in depth, the second by 2 deviations: it is named for depth, the first not."""
+    """Both lie highest in depth, the second by 2 deviations: it alone is named for depth."""
     personas = {"depth": "attentive", "advocacy": "advocate", "none": "dormant"}
     found = CENTROIDS.named(np.array([[1.0, 0.5], [2.0, -2.0]]), ["depth", "advocacy"], personas)
     assert found == ["advocate", "attentive"]
