@@ -3,6 +3,8 @@ PYTHON ?= python3
 TARGET ?= demo
 CUSTOMERS ?= 5000
 SIZES ?= 10000,100000,1000000
+MUTANTS ?= 100
+SEED ?= 1
 DATA ?= $(or $(ENGAGEMENT_REAL_DATA),../shared/data)/complete_journey
 
 # Spark has an environment of its own: what it brings along is large, and nothing else needs it.
@@ -21,7 +23,7 @@ ON_CLUSTER := $(if $(filter spark_cluster,$(TARGET)),$(BIN)/python scripts/spark
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary explain test test-all lint unit test-spark example calibrate backfill compact benchmark requirements clean
+.PHONY: help env demo-data build summary explain test test-all lint unit test-mutants test-spark example calibrate backfill compact benchmark requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -58,8 +60,9 @@ explain: env ## What a customer's score is made of (CUSTOMER=id)
 
 test: lint build unit example ## Every check: lint, dbt build with its tests, pytest, the real-data example
 
-test-all: ## The same with 50 random histories of runs (about an hour), and Spark
-	@HISTORIES=50 $(MAKE) --no-print-directory test
+test-all: ## The same with 50 random histories of runs and 20 kills (about an hour), mutants, and Spark
+	@HISTORIES=50 KILLS=20 $(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-mutants
 	@$(MAKE) --no-print-directory test-spark
 
 lint: env ## Style of SQL and Python
@@ -71,6 +74,9 @@ lint: env ## Style of SQL and Python
 
 unit: env ## The Python tests (T="additivity or consent" picks some)
 	$(BIN)/python -m pytest $(if $(T),-k "$(T)")
+
+test-mutants: env ## The share of defects made by rule that the tests catch (MUTANTS=100 SEED=1)
+	@PYTHONPATH=tests/python $(BIN)/python tests/mutants/run.py --mutants $(MUTANTS) --seed $(SEED)
 
 test-spark: ## Spark gives what DuckDB gives, also on a cluster that loses a worker (needs Java 17)
 	@$(MAKE) --no-print-directory unit TARGET=spark T=test_spark

@@ -73,17 +73,21 @@ class Project:
     def environment(self) -> dict[str, str]:
         return environment(**({"ENGAGEMENT_SALT": self.salt} if self.salt else {}))
 
-    def attempt(self, *command: str, target: str = "") -> subprocess.CompletedProcess:
-        """Run dbt, whatever comes of it."""
+    def command(self, *command: str, target: str = "") -> list[str]:
+        """dbt on this project's files, as a command line; its profile is written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "profiles.yml").write_text(self.profiles)
         variables = {"raw_path": str(self.raw), "use_calibration": False, **self.variables}
+        return [
+            str(DBT), *command, "--no-use-colors", "--target", target or self.output,
+            "--profiles-dir", str(self.folder), "--target-path", str(self.target),
+            "--log-path", str(self.logs), "--vars", json.dumps(variables),
+        ]  # fmt: skip
+
+    def attempt(self, *command: str, target: str = "") -> subprocess.CompletedProcess:
+        """Run dbt, whatever comes of it."""
         return subprocess.run(
-            [
-                str(DBT), *command, "--no-use-colors", "--target", target or self.output,
-                "--profiles-dir", str(self.folder), "--target-path", str(self.target),
-                "--log-path", str(self.logs), "--vars", json.dumps(variables),
-            ],
+            self.command(*command, target=target),
             cwd=self.source, capture_output=True, text=True, env=self.environment,
         )  # fmt: skip
 

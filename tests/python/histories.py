@@ -541,25 +541,25 @@ class History:
         return sorted(node["name"] for node in nodes if node["resource_type"] == "model")
 
 
-def run_and_kill(project: Project, finished: int, seconds: float) -> int:
-    """Kill a run, with all it started, some time after so many models; returns its exit code."""
+def run_and_kill(project: Project, finished: int, seconds: float, *command: str) -> int:
+    """Kill a run, with all it started, some time after so many nodes; returns its exit code."""
     log = project.logs / "dbt.log"
     log.unlink(missing_ok=True)
     with ThreadPoolExecutor(1) as pool:
-        run = pool.submit(project.attempt, "run")
-        while not run.done() and _finished_models(log) < finished:
+        run = pool.submit(project.attempt, *(command or ["run"]))
+        while not run.done() and _finished_nodes(log) < finished:
             time.sleep(0.02)
         time.sleep(seconds)
         for process in psutil.Process().children(recursive=True):
             _kill_if_of(process, project)
     done = run.result()
-    if done.returncode == 0 and _finished_models(log) < finished:
-        raise AssertionError(f"the log never told of {finished} models:\n{done.stdout}")
+    if done.returncode == 0 and _finished_nodes(log) < finished:
+        raise AssertionError(f"the log never told of {finished} nodes:\n{done.stdout}")
     return done.returncode
 
 
-def _finished_models(log: Path) -> int:
-    return log.read_text().count("Finished running node model.") if log.exists() else 0
+def _finished_nodes(log: Path) -> int:
+    return log.read_text().count("Finished running node ") if log.exists() else 0
 
 
 def _kill_if_of(process: psutil.Process, project: Project) -> None:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import duckdb
 import pytest
+from comparison import differences
 from harness import REQUESTS, ROOT, SCORES, Project, contract, files, same_rows
-from test_increments import differences
 
 sys.path.append(str(ROOT / "scripts"))
 from compact import compact

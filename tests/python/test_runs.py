@@ -1,5 +1,6 @@
 """What a run says and refuses, and history scored period by period."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,10 @@ def test_history_scored_period_by_period_is_history_scored_at_once(demo, tmp_pat
 def test_customers_scored_in_batches_are_scored_as_all_at_once(demo, tmp_path):
     batched = Project(tmp_path / "batched", demo.raw, variables={"scores_per_batch": 2000})
     said = batched.dbt("seed").attempt("run").stdout
-    assert "batches of customers" in said
+    batches = re.findall(r"int_engagement_variables: (\d+) of (\d+) batches of customers", said)
+    count = len(batches) + 1  # the first is the table itself
+    assert count > 2
+    assert batches == [(str(number), str(count)) for number in range(2, count + 1)]
     same_rows(batched, demo, SCORES, key=3)
 
 
