@@ -97,6 +97,11 @@ PUBLIC = {
         "score_date", "scorecard_version", "from_level", "to_level", "customers",
     ],
     "fct_customer_value": ["customer_id", "score_date", "is_latest"],
+    "rpt_row_reconciliation": [
+        "source_system", "table_name", "rows_in", "rows_staged", "rows_duplicate",
+        "rows_superseded", "rows_deleted", "rows_quarantined", "rows_erased",
+    ],
+    "rpt_quarantine": ["source_system", "table_name", "reason_code", "column_name", "row_count"],
 }  # fmt: skip
 
 
