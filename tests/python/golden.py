@@ -17,11 +17,25 @@ from pathlib import Path
 from harness import ROOT, SCORE_KEY, Project, copy_project
 
 FOLDER = ROOT / "tests" / "golden"
-SETTINGS = {
-    "use_calibration": True,
-    "score_start_date": "2026-04-01",
+SETTINGS = {  # all that the sheet rests on, whatever dbt_project.yml says
+    "business_timezone": "Europe/Paris",
     "source_timezones": {"raw_loyalty": "Europe/Paris"},
+    "load_columns": {},
+    "score_period": "month",
+    "score_start_date": "2026-04-01",
+    "as_of_date": None,
+    "score_today": False,
+    "window_days": 180,
+    "half_life_days": 60,
+    "session_gap_seconds": 1800,
+    "event_gap_cap_seconds": 300,
     "bot_events_per_day": 3,
+    "machine_response_seconds": 2,
+    "reporting_currency": "EUR",
+    "use_calibration": True,
+    "scorecard_relations": ["scorecards"],
+    "scorecard_version_relations": ["scorecard_versions"],
+    "engagement_level_relations": ["engagement_levels"],
 }
 LATEST, REFERENCE_END = "2026-06-15", "2026-05-31"
 DIMENSIONS = ["recency", "frequency", "depth", "diversity", "participation", "advocacy"]
@@ -180,42 +194,45 @@ def read_sheet() -> Sheet:
 
 def on_paper(sheet: Sheet) -> dict[tuple, float | str | bool | None]:
     """What the marts should hold."""
-    numbers = {}
-    for version in ("golden_1", "every_1"):
-        scores = {}
-        for customer, date in sorted(sheet.days):
-            key, results = (customer, date, version), sheet.results[customer, date]
-            card, rows = sheet.card(customer, version), sheet.weighed(customer, date, version)
-            for name in card:
-                row = rows.get(name)
-                numbers[*key, name, "variable_value"] = row and row.x
-                numbers[*key, name, "normalised_value"] = row and row.n
-                numbers[*key, name, "effective_weight"] = row.w if row else 0.0
-                numbers[*key, name, "contribution"] = row.contribution if row else 0.0
-            score = fsum(row.contribution for row in rows.values()) if rows else None
-            for dimension in DIMENSIONS:
-                numbers[*key, f"score_{dimension}"] = sheet.subscore(rows, dimension)
-            earlier = [d for c, d in scores if c == customer]
-            previous = scores[customer, max(earlier)] if earlier else None
-            scores[customer, date] = score
-            numbers[*key, "score"] = score
-            numbers[*key, "coverage"] = fsum(card[name] for name in rows)
-            numbers[*key, "previous_score"] = previous
-            both = previous is not None and score is not None
-            numbers[*key, "score_change"] = score - previous if both else None
-            numbers[*key, "is_latest"] = date == LATEST
-            numbers[*key, "is_period_end"] = date != LATEST
-            numbers[*key, "is_before_reference"] = date < REFERENCE_END
-            if version == "golden_1":
-                numbers[*key, "percentile"] = None if score is None else min(score / 50, 1)
-                numbers[*key, "engagement_level"] = results["level"]
-                numbers[*key, "persona"] = results["persona"]
-                numbers[*key, "value_quadrant"] = results["quadrant"]
-                numbers[customer, date, "spend"] = results["spend"]
-                numbers[customer, date, "order_count"] = results["orders"]
-                numbers[customer, date, "return_count"] = results["returns"]
+    numbers = scores_on_paper(sheet, "golden_1") | scores_on_paper(sheet, "every_1")
+    for (customer, date), results in sheet.results.items():
+        key, score = (customer, date, "golden_1"), numbers[customer, date, "golden_1", "score"]
+        numbers[*key, "percentile"] = None if score is None else min(score / 50, 1)
+        numbers[*key, "engagement_level"] = results["level"]
+        numbers[*key, "persona"] = results["persona"]
+        numbers[*key, "value_quadrant"] = results["quadrant"]
+        numbers[customer, date, "spend"] = results["spend"]
+        numbers[customer, date, "order_count"] = results["orders"]
+        numbers[customer, date, "return_count"] = results["returns"]
     numbers |= {(*move, "customers"): count for move, count in moves(sheet).items()}
     numbers |= {(*kind, "activity_count"): count for kind, count in sheet.set_aside.items()}
+    return numbers
+
+
+def scores_on_paper(sheet: Sheet, version: str) -> dict[tuple, float | bool | None]:
+    """The scores of a scorecard version and what they are made of."""
+    numbers, before = {}, {}
+    for customer, date in sorted(sheet.days):
+        key = (customer, date, version)
+        card, rows = sheet.card(customer, version), sheet.weighed(customer, date, version)
+        for name in card:
+            row = rows.get(name)
+            numbers[*key, name, "variable_value"] = row.x if row else None
+            numbers[*key, name, "normalised_value"] = row.n if row else None
+            numbers[*key, name, "effective_weight"] = row.w if row else 0.0
+            numbers[*key, name, "contribution"] = row.contribution if row else 0.0
+        for dimension in DIMENSIONS:
+            numbers[*key, f"score_{dimension}"] = sheet.subscore(rows, dimension)
+        score = fsum(row.contribution for row in rows.values()) if rows else None
+        previous, before[customer] = before.get(customer), score
+        is_change = score is not None and previous is not None
+        numbers[*key, "score"] = score
+        numbers[*key, "coverage"] = fsum(card[name] for name in rows)
+        numbers[*key, "previous_score"] = previous
+        numbers[*key, "score_change"] = score - previous if is_change else None
+        numbers[*key, "is_latest"] = date == LATEST
+        numbers[*key, "is_period_end"] = date != LATEST
+        numbers[*key, "is_before_reference"] = date < REFERENCE_END
     return numbers
 
 
@@ -231,7 +248,6 @@ def moves(sheet: Sheet) -> Counter:
     return counted
 
 
-# What is asked of the marts: relation -> (columns that say of what, columns that say how much).
 CONTRIBUTIONS = ["variable_value", "normalised_value", "effective_weight", "contribution"]
 SCORES = [
     "score", *(f"score_{name}" for name in DIMENSIONS), "coverage", "previous_score",
@@ -240,7 +256,7 @@ SCORES = [
 SEGMENTS = ["engagement_level", "persona", "value_quadrant"]
 VALUE = ["spend", "order_count", "return_count"]
 GOLDEN = "where scorecard_version = 'golden_1'"
-ASKED = {
+ASKED = {  # relation -> columns that say of what a number is, columns that hold one
     "fct_score_contributions": ([*SCORE_KEY, "variable_name"], CONTRIBUTIONS),
     "fct_engagement_scores": (SCORE_KEY, SCORES),
     f"fct_engagement_scores {GOLDEN}": (SCORE_KEY, ["percentile"]),

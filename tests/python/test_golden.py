@@ -83,7 +83,10 @@ def test_the_sheet_adds_up_by_itself():
         results = SHEET.results[customer, date]
         rows = SHEET.weighed(customer, date, "golden_1")
         assert {name for name, row in day.items() if row.n is not None} == rows.keys(), customer
+        card = SHEET.card(customer, "golden_1")
+        measured = fsum(card[name] for name in rows)
         for name, row in rows.items():
+            assert abs(row.w - card[name] / measured) < 1e-12, (customer, date, name)
             assert abs(row.points - row.contribution) < 6e-5, (customer, date, name)
         key = customer, date, "golden_1"
         for name in ("score", "coverage", "percentile"):
