@@ -2,7 +2,7 @@
 What Great Expectations judges of a layer: of the tables in which something has changed since they
 were last judged, one row per table, part, column and day with measures over all rows.
 
-Days are judged once they are whole (and shares of the day that has begun already), beside the weeks
+Days are judged once they are whole (shares of the day that has begun already), beside the weeks
 before them: rows beside those of the same weekday in the four weeks before, nulls and means beside
 the 28 days before; score dates beside the four score dates before. Too few rows (the var
 quality_least_rows) or days say nothing, and the measure is null. psi comes from int_drifts__<layer>.
@@ -147,6 +147,9 @@ compared as (
         sum(row_count) over alike as alike_sum,
         min(row_count) over alike as alike_least,
         max(row_count) over alike as alike_greatest,
+        sum(row_count) over last_week as week_rows,
+        count(*) over weeks_before as weeks_before_count,
+        sum(row_count) over weeks_before as weeks_before_rows,
         count(*) over before as before_count,
         sum(row_count) over before as before_rows,
         sum(filled_count) over before as before_filled,
@@ -156,6 +159,14 @@ compared as (
         alike as (
             partition by table_name, part, column_name, place % 7
             order by place range between 28 preceding and 7 preceding
+        ),
+        last_week as (
+            partition by table_name, part, column_name
+            order by place range between 6 preceding and current row
+        ),
+        weeks_before as (
+            partition by table_name, part, column_name
+            order by place range between 34 preceding and 7 preceding
         ),
         before as (
             partition by table_name, part, column_name
@@ -169,6 +180,7 @@ measured as (
         case
             when alike_count = 4 then (alike_sum - alike_least - alike_greatest) / 2.0e0
         end as usual_row_count,
+        case when weeks_before_count >= 20 then weeks_before_rows / 4.0e0 end as usual_week_rows,
         1.0e0 - filled_count / cast(row_count as {{ type_double() }}) as null_share,
         case
             when before_count >= 4 and before_rows >= {{ var("quality_least_rows") }}
@@ -211,6 +223,12 @@ judged as (
                 and to_judge.usual_row_count >= {{ var("quality_least_rows") }}
                 then to_judge.row_count / to_judge.usual_row_count
         end as row_count_ratio,
+        case
+            when to_judge.column_name = '*'
+                and to_judge.is_whole
+                and to_judge.usual_week_rows >= {{ var("quality_least_rows") }}
+                then to_judge.week_rows / to_judge.usual_week_rows
+        end as week_count_ratio,
         case
             when to_judge.row_count >= {{ var("quality_least_rows") }} then to_judge.null_share
         end as null_share,

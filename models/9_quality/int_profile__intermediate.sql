@@ -24,8 +24,8 @@
         "where": "activity_date > " ~ dbt.dateadd("day", -35, as_of),
         "checks": {
             "counts_before_it_happened": "counts_until < activity_date",
-            "unidentified": "excluded_reason = 'unidentified'",
-            "by_a_bot": "excluded_reason = 'bot'",
+            "unidentified": "coalesce(excluded_reason, '') = 'unidentified'",
+            "by_a_bot": "coalesce(excluded_reason, '') = 'bot'",
         },
     },
     "int_engagement_variables": {

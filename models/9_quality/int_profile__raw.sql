@@ -16,14 +16,11 @@
 {% set tables = {} %}
 {% for raw in raw_sources() %}
 {% set name = raw.source_name ~ "." ~ raw.name %}
-{% set types, checks = {"_unreadable": "varchar"}, {} %}
+{% set types, late = {"_unreadable": "varchar"}, [] %}
 {% for column in raw.columns.values() %}
 {% do types.update({column.name: column.data_type}) %}
 {% if column.data_type == "timestamp" and column.config.meta.get("required") %}
-{% do checks.update({
-    column.name ~ "_after_load":
-        column.name ~ " > " ~ dbt.dateadd("hour", 1, "_loaded_at"),
-}) %}
+{% do late.append(column.name ~ " > " ~ dbt.dateadd("hour", 1, "_loaded_at")) %}
 {% endif %}
 {% endfor %}
 {% set from_date = profiled_until.get(name) %}
@@ -32,7 +29,7 @@
     "source_system": raw.source_name,
     "rhythm": "day",
     "types": types,
-    "checks": checks,
+    "checks": {"happened_after_its_load": late | join(" or ")} if late else {},
     "day": "coalesce(cast(_loaded_at as date), cast('0001-01-01' as date))",
     "due": "(_loaded_at is null or _loaded_at >= cast(" ~ dbt.dateadd(
         "minute", -var("load_overlap_minutes"), "cast('" ~ from_date ~ "' as timestamp)"

@@ -36,13 +36,15 @@
 -- What no row should be, over several columns.
 {% set checks = {
     "stg_app__devices": {"uninstalled_before_installed": "uninstalled_at < installed_at"},
+    "stg_app__events": {"lasts_less_than_nothing": "engaged_seconds < 0"},
     "stg_crm__customer_merges": {"merged_into_itself": "from_customer_id = into_customer_id"},
     "stg_crm__service_tickets": {"closed_before_opened": "closed_at < opened_at"},
     "stg_loyalty__promotions": {"ends_before_it_starts": "ends_at < starts_at"},
+    "stg_loyalty__store_visits": {"lasts_less_than_nothing": "duration_seconds < 0"},
     "stg_loyalty__transactions": {
         "in_a_store_without_one": "sales_channel = 'store' and store_id is null",
-        "by_nobody_known": "member_id is null and customer_id is null",
     },
+    "stg_web__events": {"lasts_less_than_nothing": "engaged_seconds < 0"},
 } %}
 
 {% set tables, since = {}, mark() %}

@@ -100,12 +100,13 @@ def expected(kwargs):
 def observed(entry, found, frame):
     """What was found, in words and the worst first, and the column of that; or why nothing was."""
     measure, columns = entry["kwargs"]["column"], entry.get("columns", [])
+    own = columns[0] if len(columns) == 1 else None
     count = found["element_count"] - found["missing_count"]
     if not count:
         reference = "no reference yet: `make quality-reference` writes one"
-        return reference if measure == "psi" else "too few rows, or days before, to say", None
+        return reference if measure == "psi" else "too few rows, or days before, to say", own
     if "profile_date" not in frame:
-        return f"{found['unexpected_count']} of {count} sampled values are not", None
+        return f"{found['unexpected_count']} of {count} sampled values are not", own
     known = frame[frame[measure].notna() & (frame["column_name"].isin(columns) | (not columns))]
     rows = found["unexpected_index_list"] or known.to_dict("records")
     rows = sorted(rows, key=lambda row: row[measure], reverse="max_value" in entry["kwargs"])
@@ -114,7 +115,7 @@ def observed(entry, found, frame):
         where = ", ".join(row[place] for place in PLACES if row[place] not in ("", "*"))
         words.append(f"{row[measure]:.4g}" + (f" ({where})" if where else ""))
     words += [f"and {len(rows) - 3} more"] if len(rows) > 3 else []
-    return ", ".join(words), rows[0]["column_name"] if found["unexpected_count"] else None
+    return ", ".join(words), rows[0]["column_name"] if found["unexpected_count"] else own
 
 
 def judgements(suite, profile, sample):
@@ -140,7 +141,7 @@ def judgements(suite, profile, sample):
                     "layer": LAYER,
                     "table_name": table,
                     "expectation": entry["type"],
-                    "column_name": column or ", ".join(entry.get("columns", [])) or None,
+                    "column_name": column,
                     "severity": entry["severity"],
                     "success": result["success"] if count else None,
                     "observed": words,
