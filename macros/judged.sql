@@ -3,15 +3,17 @@ What Great Expectations judges of a layer: of the tables in which something has 
 were last judged, one row per table, part, column and day with measures over all rows.
 
 Days are judged once they are whole (shares of the day that has begun already), beside the weeks
-before them: rows beside those of the same weekday in the four weeks before, nulls and means beside
-the 28 days before; score dates beside the four score dates before. Too few rows (the var
-quality_least_rows) or days say nothing, and the measure is null. psi comes from int_drifts__<layer>.
+before: a day's rows beside those of the same weekday in the four weeks before; seven days' rows,
+nulls and means beside the four weeks before those; score dates beside the four before. Where a day
+has fewer rows than the var quality_least_rows, the seven days up to it speak for it; where they have
+fewer, too, or there are no four weeks, the measure is null. psi: see int_drifts__<layer>.
 
     273 rows on a Saturday, 310, 290, 300 and 280 on those before -> row_count_ratio 273 / 295 = 0.93
 #}
 {% macro judged(layer) %}
 {% set model_name = "int_quality__" ~ layer %}
 {% set last, suite = last_judgement(model_name), suite_fingerprint(model_name) %}
+{% set least_rows = var("quality_least_rows") %}
 {% set of_loads = layer in ["raw", "staging"] %}
 with
 
@@ -148,12 +150,12 @@ compared as (
         min(row_count) over alike as alike_least,
         max(row_count) over alike as alike_greatest,
         sum(row_count) over last_week as week_rows,
+        sum(filled_count) over last_week as week_filled,
+        sum(mean * filled_count) over last_week as week_total,
         count(*) over weeks_before as weeks_before_count,
         sum(row_count) over weeks_before as weeks_before_rows,
-        count(*) over before as before_count,
-        sum(row_count) over before as before_rows,
-        sum(filled_count) over before as before_filled,
-        sum(mean * filled_count) over before as before_total
+        sum(filled_count) over weeks_before as weeks_before_filled,
+        sum(mean * filled_count) over weeks_before as weeks_before_total
     from placed
     window
         alike as (
@@ -167,36 +169,49 @@ compared as (
         weeks_before as (
             partition by table_name, part, column_name
             order by place range between 34 preceding and 7 preceding
-        ),
-        before as (
-            partition by table_name, part, column_name
-            order by place range between 28 preceding and 1 preceding
         )
+),
+
+-- Where a day has too few rows, the seven days up to it speak for it.
+spanned as (
+    select
+        compared.*,
+        case when row_count >= {{ least_rows }} then row_count else week_rows end as span_rows,
+        case when row_count >= {{ least_rows }} then filled_count else week_filled end
+            as span_filled,
+        case when row_count >= {{ least_rows }} then mean * filled_count else week_total end
+            as span_total
+    from compared
 ),
 
 measured as (
     select
-        compared.*,
+        spanned.*,
         case
             when alike_count = 4 then (alike_sum - alike_least - alike_greatest) / 2.0e0
         end as usual_row_count,
         case when weeks_before_count >= 20 then weeks_before_rows / 4.0e0 end as usual_week_rows,
-        1.0e0 - filled_count / cast(row_count as {{ type_double() }}) as null_share,
+        case when span_rows >= {{ least_rows }} then 1 - span_filled * 1.0e0 / span_rows end
+            as null_share,
+        case when span_filled >= {{ least_rows }} then span_total / span_filled end as span_mean,
         case
-            when before_count >= 4 and before_rows >= {{ var("quality_least_rows") }}
-                then 1.0e0 - before_filled / cast(before_rows as {{ type_double() }})
+            when weeks_before_count >= 4 and weeks_before_rows >= {{ least_rows }}
+                then 1 - weeks_before_filled * 1.0e0 / weeks_before_rows
         end as usual_null_share,
         case
-            when before_count >= 4 and before_filled >= {{ var("quality_least_rows") }}
-                then before_total / before_filled
+            when weeks_before_count >= 4 and weeks_before_filled >= {{ least_rows }}
+                then weeks_before_total / weeks_before_filled
         end as usual_mean
-    from compared
+    from spanned
 ),
 
 to_judge as (
     select
         measured.*,
-        profile_date <= last_date or not is_dated as is_whole
+        column_name = '*' and (profile_date <= last_date or not is_dated) as is_of_whole_rows,
+        profile_date = max(case when profile_date <= last_date then profile_date end) over (
+            partition by table_name, part, column_name
+        ) as is_newest
     from measured
     where
         not is_dated
@@ -218,40 +233,20 @@ judged as (
         case when to_judge.is_dated then to_judge.profile_date end as profile_date,
         to_judge.row_count,
         case
-            when to_judge.column_name = '*'
-                and to_judge.is_whole
-                and to_judge.usual_row_count >= {{ var("quality_least_rows") }}
+            when to_judge.is_of_whole_rows and to_judge.usual_row_count >= {{ least_rows }}
                 then to_judge.row_count / to_judge.usual_row_count
         end as row_count_ratio,
         case
-            when to_judge.column_name = '*'
-                and to_judge.is_whole
-                and to_judge.usual_week_rows >= {{ var("quality_least_rows") }}
+            when to_judge.is_of_whole_rows and to_judge.usual_week_rows >= {{ least_rows }}
                 then to_judge.week_rows / to_judge.usual_week_rows
         end as week_count_ratio,
-        case
-            when to_judge.row_count >= {{ var("quality_least_rows") }} then to_judge.null_share
-        end as null_share,
-        case
-            when to_judge.row_count >= {{ var("quality_least_rows") }}
-                then to_judge.null_share - to_judge.usual_null_share
-        end as null_share_change,
+        to_judge.null_share,
+        to_judge.null_share - to_judge.usual_null_share as null_share_change,
         to_judge.least,
         to_judge.greatest,
-        case
-            when to_judge.filled_count >= {{ var("quality_least_rows") }} then to_judge.mean
-        end as mean,
-        case
-            when to_judge.filled_count >= {{ var("quality_least_rows") }}
-                then to_judge.mean - to_judge.usual_mean
-        end as mean_change,
-        case
-            when to_judge.is_whole
-                and to_judge.profile_date = max(
-                    case when to_judge.is_whole then to_judge.profile_date end
-                ) over (partition by to_judge.table_name, to_judge.part, to_judge.column_name)
-                then drifts.psi
-        end as psi,
+        to_judge.span_mean as mean,
+        to_judge.span_mean - to_judge.usual_mean as mean_change,
+        case when to_judge.is_newest then drifts.psi end as psi,
         '{{ suite }}' as suite_fingerprint
     from to_judge
     left join drifts

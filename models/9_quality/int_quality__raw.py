@@ -15,8 +15,10 @@ import pyarrow as pa
 
 LAYER = "raw"
 SEVERITIES = {"error": "critical", "warn": "warning"}
-BOUNDS = {"min_value": "at least", "max_value": "at most"}
+BOUNDS = {"min_value": ("at least", -1), "max_value": ("at most", 1)}
 PLACES = ["column_name", "part", "profile_date"]
+NO_REFERENCE = "no reference yet: `make quality-reference` writes one"
+TOO_LITTLE = "too few rows, or days before, to say"
 TEXTS = [
     "layer", "table_name", "expectation", "column_name", "severity", "observed", "expected",
     "owner", "action", "result", "suite_fingerprint",
@@ -28,7 +30,7 @@ SCHEMA = pa.schema(
 
 
 def frame_of(relation):
-    """A bounded relation of any engine as a pandas frame; dates as text."""
+    """A bounded relation of any engine as a pandas frame; days as text."""
     frame = nw.from_native(relation).lazy().collect("pyarrow").to_pandas()
     if "profile_date" in frame:
         frame["profile_date"] = [str(day or "") for day in frame["profile_date"]]
@@ -50,111 +52,90 @@ def silent_batches():
     return source.add_dataframe_asset("frame").add_batch_definition_whole_dataframe("all")
 
 
-def configured(expectation, number):
-    """An entry of the suite as an expectation of Great Expectations."""
+def validated(batches, frame, entry):
+    """What Great Expectations says of a frame by an entry of the suite, as a dictionary."""
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    kwargs = dict(expectation["kwargs"])
-    if "columns" in expectation:
-        kwargs["row_condition"] = f"column_name in {expectation['columns']}"
-        kwargs["condition_parser"] = "pandas"
-    meta = expectation["meta"] | {"number": number}
-    severity = SEVERITIES[expectation["severity"]]
-    configuration = ExpectationConfiguration(
-        expectation["type"], kwargs, meta=meta, severity=severity
+    expectation = ExpectationConfiguration(
+        entry["type"],
+        entry["kwargs"],
+        meta=entry["meta"],
+        severity=SEVERITIES[entry["severity"]],
+        description=", ".join(entry.get("columns", [])) + f" {expected(entry['kwargs'])}",
     )
-    return configuration.to_domain_obj()
-
-
-def validated(batches, frame, expectations):
-    """What Great Expectations says of a frame, one result per expectation, in their order."""
-    import great_expectations as gx
-
     # Of sampled values only how many are not as expected is kept, and no value.
     result_format = {"result_format": "BASIC", "partial_unexpected_count": 0}
     if "profile_date" in frame:
         result_format = {"result_format": "COMPLETE", "unexpected_index_column_names": PLACES}
-    numbered = [configured(entry, number) for number, entry in enumerate(expectations)]
-    suite = gx.ExpectationSuite(name=LAYER, expectations=numbered)
     batch = batches.get_batch({"dataframe": frame})
-    results = batch.validate(suite, result_format=result_format).results
-    for result in results:
-        for problem in result.exception_info.values():
-            if isinstance(problem, dict) and problem["raised_exception"]:
-                config = result.expectation_config
-                raise ValueError(
-                    f"The suite of int_quality__{LAYER} cannot be judged. Correct {config.type} "
-                    f"{config.kwargs}: {problem['exception_message']}"
-                )
-    results = sorted(results, key=lambda result: result.expectation_config.meta["number"])
-    return [result.to_json_dict() for result in results]
+    result = batch.validate(expectation.to_domain_obj(), result_format=result_format)
+    for problem in result.exception_info.values():
+        if isinstance(problem, dict):
+            raise ValueError(
+                f"The suite of int_quality__{LAYER} cannot be judged. Correct {entry['type']} "
+                f"{entry['kwargs']}: {problem['exception_message']}"
+            )
+    return result.to_json_dict()
 
 
 def expected(kwargs):
     """What is expected, in words."""
-    words = [f"{word} {kwargs[name]:g}" for name, word in BOUNDS.items() if name in kwargs]
+    words = [f"{word} {kwargs[name]:g}" for name, (word, _) in BOUNDS.items() if name in kwargs]
     words += [f"{name} {kwargs[name]}" for name in kwargs if name not in {"column", *BOUNDS}]
     return " ".join([kwargs["column"], *words])
 
 
-def observed(entry, found, frame):
-    """What was found, in words and the worst first, and the column of that; or why nothing was."""
-    measure, columns = entry["kwargs"]["column"], entry.get("columns", [])
-    own = columns[0] if len(columns) == 1 else None
-    count = found["element_count"] - found["missing_count"]
-    if not count:
-        reference = "no reference yet: `make quality-reference` writes one"
-        return reference if measure == "psi" else "too few rows, or days before, to say", own
+def observed(found, kwargs, frame):
+    """(In words, what was found; the column it was found in): misses or, of none, the nearest."""
     if "profile_date" not in frame:
-        return f"{found['unexpected_count']} of {count} sampled values are not", own
-    known = frame[frame[measure].notna() & (frame["column_name"].isin(columns) | (not columns))]
-    rows = found["unexpected_index_list"] or known.to_dict("records")
-    rows = sorted(rows, key=lambda row: row[measure], reverse="max_value" in entry["kwargs"])
+        words = f"{found['unexpected_count']} of {found['element_count']} sampled values are not"
+        return words, frame["column_name"].iloc[0]
+    bounds = [(sign, kwargs[name]) for name, (_, sign) in BOUNDS.items() if name in kwargs]
+
+    def excess(row):
+        return max(sign * (row[kwargs["column"]] - bound) for sign, bound in bounds)
+
+    rows = found["unexpected_index_list"] or frame.to_dict("records")
+    rows = sorted(rows, key=excess, reverse=True)
     words = []
-    for row in rows[:3]:
+    for row in rows[: 3 if found["unexpected_count"] else 1]:
         where = ", ".join(row[place] for place in PLACES if row[place] not in ("", "*"))
-        words.append(f"{row[measure]:.4g}" + (f" ({where})" if where else ""))
-    words += [f"and {len(rows) - 3} more"] if len(rows) > 3 else []
-    return ", ".join(words), rows[0]["column_name"] if found["unexpected_count"] else own
+        words.append(f"{row[kwargs['column']]:.4g}" + (f" ({where})" if where else ""))
+    more = [f"{len(rows) - 3} more"] if found["unexpected_count"] > 3 else []
+    return ", ".join(words + more), rows[0]["column_name"]
+
+
+def judgement(batches, frame, entry):
+    """What came of an expectation of a table: success is None where there is nothing to judge."""
+    measure = entry["kwargs"]["column"]
+    about = frame["column_name"].isin(entry.get("columns", frame["column_name"]))
+    frame = frame[about & frame[measure].notna()]
+    row = {"expectation": entry["type"], "severity": entry["severity"], "success": None}
+    row |= entry["meta"] | {"expected": expected(entry["kwargs"])}
+    if frame.empty:
+        column = entry["columns"][0] if len(entry.get("columns", [])) == 1 else None
+        unjudged = NO_REFERENCE if measure == "psi" else TOO_LITTLE
+        return row | {"observed": unjudged, "column_name": column}
+    result = validated(batches, frame, entry)
+    words, column = observed(result["result"], entry["kwargs"], frame)
+    row |= {"observed": words, "column_name": None if column == "*" else column}
+    return row | {"success": result["success"], "result": json.dumps(result)}
 
 
 def judgements(suite, profile, sample):
-    """One row per table in the profile and expectation of it, with what came of it."""
-    batches = silent_batches()
-    run_at = datetime.now(UTC).replace(tzinfo=None)
-    rows = []
-    for table, profiled in profile.groupby("table_name"):
-        entries = [
-            entry
-            for group in suite
-            if group["tables"] == "all" or table in group["tables"]
-            for entry in group["expectations"]
-        ]
-        days = [date.fromisoformat(day) for day in profiled["profile_date"] if day]
-        for of, frame in ("profile", profiled), ("sample", sample[sample["table_name"] == table]):
-            own = [entry for entry in entries if entry.get("of", "profile") == of]
-            results = validated(batches, frame, own) if own else []
-            for entry, result in zip(own, results, strict=True):
-                words, column = observed(entry, result["result"], frame)
-                count = result["result"]["element_count"] - result["result"]["missing_count"]
-                row = {
-                    "layer": LAYER,
-                    "table_name": table,
-                    "expectation": entry["type"],
-                    "column_name": column,
-                    "severity": entry["severity"],
-                    "success": result["success"] if count else None,
-                    "observed": words,
-                    "expected": expected(entry["kwargs"]),
-                    "owner": entry["meta"]["owner"],
-                    "action": entry["meta"]["action"],
-                    "profile_date": max(days, default=None),
-                    "run_at": run_at,
-                    "suite_fingerprint": profiled["suite_fingerprint"].iloc[0],
-                    "result": json.dumps(result),
-                }
-                rows.append(row)
-    return rows
+    """One row per table of the profile and expectation of it."""
+    batches, run_at = silent_batches(), datetime.now(UTC).replace(tzinfo=None)
+    for table, measured in profile.groupby("table_name"):
+        sampled = sample[sample["table_name"] == table]
+        days = [date.fromisoformat(day) for day in measured["profile_date"] if day]
+        common = {"layer": LAYER, "table_name": table, "run_at": run_at}
+        common["profile_date"] = max(days, default=None)
+        common["suite_fingerprint"] = measured["suite_fingerprint"].iloc[0]
+        for group in suite:
+            if group["tables"] == "all" or table in group["tables"]:
+                for entry in group["expectations"]:
+                    frame = sampled if entry.get("of") == "sample" else measured
+                    yield common | judgement(batches, frame, entry)
 
 
 def model(dbt, session):
@@ -162,5 +143,5 @@ def model(dbt, session):
     rows = []
     if len(profile):
         sample = frame_of(dbt.ref("int_sample__raw"))
-        rows = judgements(dbt.config.meta_get("suite"), profile, sample)
+        rows = list(judgements(dbt.config.meta_get("suite"), profile, sample))
     return pa.Table.from_pylist(rows, SCHEMA)
