@@ -11,7 +11,16 @@ reference, or with too few values (the var quality_least_rows), have no row.
 with
 
 reference as (
-    select * from {{ ref("quality_reference") }}
+    select
+        table_name,
+        coalesce(part, '') as part,
+        column_name,
+        bin_number,
+        above,
+        up_to,
+        text_value,
+        share as reference_share
+    from {{ ref("quality_reference") }}
 ),
 
 known as (
@@ -25,7 +34,7 @@ bins as (
         reference.part,
         reference.column_name,
         reference.bin_number,
-        max(reference.share) as reference_share,
+        max(reference.reference_share) as reference_share,
         count(known.table_name) as value_count
     from reference
     left join known
@@ -88,10 +97,10 @@ drifts as (
         table_name,
         part,
         column_name,
-        sum(
+        round(sum(
             (greatest(share, 1e-4) - greatest(reference_share, 1e-4))
             * ln(greatest(share, 1e-4) / greatest(reference_share, 1e-4))
-        ) as psi
+        ), 6) as psi
     from shares
     group by table_name, part, column_name
 )

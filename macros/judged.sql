@@ -5,10 +5,11 @@ were last judged, one row per table, part, column and day with measures over all
 Days are judged once they are whole (shares of the day that has begun already), beside the weeks
 before: a day's rows beside those of the same weekday in the four weeks before; seven days' rows,
 nulls and means beside the four weeks before those; score dates beside the four before. Where a day
-has fewer rows than the var quality_least_rows, the seven days up to it speak for it; where they have
-fewer, too, or there are no four weeks, the measure is null. psi: see int_drifts__<layer>.
+has fewer rows than the var quality_least_rows, the seven days up to it speak for it; where they
+have fewer, too, or there are no four weeks, the measure is null. psi: see int_drifts__<layer>.
 
-    273 rows on a Saturday, 310, 290, 300 and 280 on those before -> row_count_ratio 273 / 295 = 0.93
+    273 rows on a Saturday, 310, 290, 300 and 280 on those before
+    -> row_count_ratio 273 / 295 = 0.93
 #}
 {% macro judged(layer) %}
 {% set model_name = "int_quality__" ~ layer %}
@@ -259,7 +260,7 @@ select * from judged
 {% endmacro %}
 
 
-{# The newest day that a layer was judged for, and by which suite; nothing, where it is judged anew. #}
+{# Until which day, and by which suite, a layer was last judged; nothing where it was not. #}
 {% macro last_judgement(model_name) %}
     {% if not adds_to(model_name) %}{{ return({"until": none, "suite": none}) }}{% endif %}
     {% set rows = run_query(
@@ -271,8 +272,13 @@ select * from judged
 {% endmacro %}
 
 
-{# What tells one suite of expectations from another. #}
+{# Another one where a layer is judged by another suite, reference or setting than before. #}
 {% macro suite_fingerprint(model_name) %}
-    {% set node = graph.nodes["model." ~ project_name ~ "." ~ model_name] if execute else none %}
-    {{ return(local_md5(tojson(node.config.meta.suite if node else none))) }}
+    {% if not execute %}{{ return("") }}{% endif %}
+    {% set model = graph.nodes["model." ~ project_name ~ "." ~ model_name] %}
+    {% set reference = graph.nodes["seed." ~ project_name ~ ".quality_reference"] %}
+    {{ return(local_md5(tojson([
+        model.config.meta.suite, reference.checksum.checksum, var("quality_least_rows"),
+        var("quality_sample_rows"),
+    ]))) }}
 {% endmacro %}

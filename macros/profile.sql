@@ -3,10 +3,10 @@ What is in tables: one row per table, part, column and day with the rows, the fi
 numbers and truth values, the least, the greatest and the mean. The column * stands for whole rows.
 Rows come with written_at; an increment gives those only that are not as they were.
 
-tables: {name: {relation: what to read, types: {column: type}, where: the rows that count, day: their
-day (none: the table as a whole), due: the rows that an increment looks at, source_system, part: what
-the table is split by, e.g. the scorecard, rhythm: "day" or "score date", checks: {name: SQL of what
-no row should be}}}. A check is one more column, whose mean is the share of rows that are.
+tables: {name: {relation: what to read, types: {column: type}, where: the rows that count, day:
+their day (none: the table as a whole), due: the rows that an increment looks at, source_system,
+part: what the table is split by, e.g. the scorecard, rhythm: "day" or "score date", checks: {name:
+SQL of what no row should be}}}. A check is one more column: its mean is the share of rows that are.
 
     profile({"stg_web__events": {"types": {"engaged_seconds": "double"}, "day": ..., ...}})
     -> stg_web__events, engaged_seconds, 2026-10-31: 273 rows, 250 filled, 0.0 to 840.5, mean 31.2
@@ -109,5 +109,7 @@ no row should be}}}. A check is one more column, whose mean is the share of rows
 
 {# 1 where a condition is true, 0 where it is not, null where nobody knows. #}
 {% macro truth_as_number(condition) %}
-    {{- return("case when " ~ condition ~ " then 1.0e0 when not (" ~ condition ~ ") then 0.0e0 end") -}}
+    {{- return(
+        "case when " ~ condition ~ " then 1.0e0 when not (" ~ condition ~ ") then 0.0e0 end"
+    ) -}}
 {% endmacro %}

@@ -1,10 +1,11 @@
 {#
 A bounded sample of tables: one row per table, part, sampled row and column with its value, a number
 or a text. Sampled are the rows whose hashed key comes first, so that neither the engine nor the
-order of rows matters. No column may be one that tells who somebody is; the key is not kept.
+order of rows matters; numbers have six decimals. No column may be one that tells who somebody is;
+the key is not kept.
 
-tables: {name: {relation, key: what tells one row from another, where: the rows it is taken of, part:
-what the table is split by, numbers and texts: the columns}}.
+tables: {name: {relation, key: what tells one row from another, where: the rows it is taken of,
+part: what the table is split by, numbers and texts: the columns}}.
 
     sample_of({"fct_engagement_scores": {"relation": ..., "key": "customer_id",
         "where": "is_latest", "part": "scorecard_version", "numbers": ["score"]}})
@@ -15,7 +16,7 @@ what the table is split by, numbers and texts: the columns}}.
     {% set names = table.get("numbers", []) + table.get("texts", []) %}
     {% set numbers, texts = {}, {} %}
     {% for column in table.get("numbers", []) %}
-    {% do numbers.update({column: "sampled." ~ column}) %}
+    {% do numbers.update({column: "round(sampled." ~ column ~ ", 6)"}) %}
     {% endfor %}
     {% for column in table.get("texts", []) %}
     {% do texts.update({column: "sampled." ~ column}) %}

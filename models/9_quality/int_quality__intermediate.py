@@ -144,4 +144,6 @@ def model(dbt, session):
     if len(profile):
         sample = frame_of(dbt.ref("int_sample__intermediate"))
         rows = list(judgements(dbt.config.meta_get("suite"), profile, sample))
-    return pa.Table.from_pylist(rows, SCHEMA)
+    table = pa.Table.from_pylist(rows, SCHEMA)
+    # As a relation, DuckDB writes it within the transaction of the model.
+    return session.from_arrow(table) if hasattr(session, "from_arrow") else table
