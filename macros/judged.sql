@@ -88,7 +88,8 @@ recent as (
         and table_name in (select due_tables.table_name from due_tables)
 ),
 
--- A table without rows on a whole day on which others of its system have some had none.
+-- A table without rows on a whole day on which others of its system have some had none, once it is
+-- there.
 empty_days as (
     select
         tables.table_name,
@@ -105,9 +106,18 @@ empty_days as (
         cast(null as {{ type_double() }}) as greatest,
         cast(null as {{ type_double() }}) as mean
     from (
-        select distinct table_name, source_system, part, last_date
-        from recent
-        where rhythm = 'day' and is_dated
+        select
+            table_name,
+            source_system,
+            part,
+            last_date,
+            min(profile_date) as first_date
+        from dated
+        where
+            rhythm = 'day'
+            and is_dated
+            and table_name in (select due_tables.table_name from due_tables)
+        group by table_name, source_system, part, last_date
     ) as tables
     inner join (
         select distinct source_system, profile_date
@@ -116,6 +126,7 @@ empty_days as (
     ) as days
         on tables.source_system = days.source_system
         and days.profile_date > {{ dbt.dateadd("day", -63, "tables.last_date") }}
+        and days.profile_date > tables.first_date
     left join recent
         on tables.table_name = recent.table_name
         and tables.part = recent.part

@@ -7,6 +7,7 @@ texts by their most frequent values. Run it when the data are known to be in goo
 import argparse
 import csv
 from collections import Counter, defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def number_bins(values):
     values = np.sort(np.asarray(values, dtype=float))
     deciles = np.quantile(values, np.arange(1, 10) / 10, method="inverted_cdf")
     bounds = [None, *(float(bound) for bound in np.unique(deciles) if bound < values[-1]), None]
-    for above, up_to in zip(bounds, bounds[1:], strict=False):
+    for above, up_to in pairwise(bounds):
         start = 0 if above is None else np.searchsorted(values, above, side="right")
         end = len(values) if up_to is None else np.searchsorted(values, up_to, side="right")
         yield above, up_to, None, float((end - start) / len(values))

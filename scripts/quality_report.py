@@ -16,7 +16,7 @@ from warehouse import connect
 
 LAYERS = ["raw", "staging", "intermediate", "marts"]
 STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem; }
 td { border-bottom: 1px solid #ddd; }
@@ -153,7 +153,9 @@ def main():
     results = [row[2] for rows in tables.values() for row in rows]
     missed = sum(success is False for success in results)
     front = render(tables, arguments.target_path / "data_docs")
-    print(f"{len(results)} expectations of {len(tables)} tables, {missed} not met: {front.resolve()}")
+    print(
+        f"{len(results)} expectations of {len(tables)} tables, {missed} not met: {front.resolve()}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Judges the marts layer by the suite in this model's YAML; Great Expectations does the comparing.
+"""Judges a layer by the suite in this model's YAML; Great Expectations does the comparing.
 
 What it judges is bounded, however large the tables: what SQL has measured over all rows
-(int_judged__marts) and, where the suite says `of: sample`, sampled values (int_sample__marts). Where
-nothing has changed since the last judgement, nothing is loaded and no row is written. The models
-int_quality__<layer> are alike but for the layer, as a Python model imports nothing of the project.
+(int_judged__<layer>) and, where the suite says `of: sample`, sampled values (int_sample__<layer>).
+Where nothing has changed since the last judgement, nothing is loaded and no row is written. The
+models int_quality__<layer> are alike but for the layer: Python models import nothing of a project.
 """
 
 import json
@@ -71,11 +71,15 @@ def validated(batches, frame, entry):
     result = batch.validate(expectation.to_domain_obj(), result_format=result_format)
     for problem in result.exception_info.values():
         if isinstance(problem, dict):
-            raise ValueError(
-                f"The suite of int_quality__{LAYER} cannot be judged. Correct {entry['type']} "
-                f"{entry['kwargs']}: {problem['exception_message']}"
-            )
+            raise wrong(entry, problem["exception_message"])
     return result.to_json_dict()
+
+
+def wrong(entry, reason):
+    return ValueError(
+        f"The suite in int_quality__{LAYER}.yml cannot be judged. Correct {entry['type']}, "
+        f"{entry['kwargs']}: {reason}"
+    )
 
 
 def expected(kwargs):
@@ -108,6 +112,8 @@ def observed(found, kwargs, frame):
 def judgement(batches, frame, entry):
     """What came of an expectation of a table: success is None where there is nothing to judge."""
     measure = entry["kwargs"]["column"]
+    if measure not in frame:
+        raise wrong(entry, f"{measure} is none of {', '.join(frame.columns)}")
     about = frame["column_name"].isin(entry.get("columns", frame["column_name"]))
     frame = frame[about & frame[measure].notna()]
     row = {"expectation": entry["type"], "severity": entry["severity"], "success": None}
