@@ -23,10 +23,10 @@ ON_CLUSTER := $(if $(filter spark_cluster,$(TARGET)),$(BIN)/python scripts/spark
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary explain test test-all lint unit test-mutants test-spark example calibrate backfill compact benchmark requirements clean
+.PHONY: help env demo-data build summary explain test test-all lint unit test-mutants test-spark example calibrate quality-report quality-reference backfill compact benchmark requirements clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 19
 
 env: $(READY) profiles.yml ## Create the environment and the profile
 
@@ -99,6 +99,12 @@ example-build:
 calibrate: env ## Freeze what the build fitted into seeds/calibration.csv, for review
 	$(DBT) build --target $(TARGET) --vars "use_calibration: false"
 	@$(BIN)/python scripts/calibrate.py --target $(TARGET)
+
+quality-report: env ## What Great Expectations found in the last builds, as web pages (TARGET=demo)
+	@$(ON_CLUSTER) $(BIN)/python scripts/quality_report.py --target $(TARGET)
+
+quality-reference: env ## Store how the data are spread today, as what drift is measured against
+	@$(ON_CLUSTER) $(BIN)/python scripts/quality_reference.py --target $(TARGET)
 
 backfill: env ## Score history period by period (FROM=2025-06-30 TO=2026-10-31 TARGET=)
 	$(BIN)/python scripts/backfill.py --from $(FROM) --to $(TO) --target $(TARGET)

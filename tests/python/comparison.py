@@ -15,7 +15,7 @@ RELATIVE_TOLERANCE = 1e-13
 BOOKKEEPING_COLUMNS = {"written_at", "replaced_at", "erased_at"}
 BOOKKEEPING_RELATIONS = {
     "int_marks", "int_touched_customers", "int_due_scores", "int_restated_scorecards",
-    "int_restated_segments",
+    "int_restated_segments", "rpt_data_quality",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ CUSTOMERS = 600
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Project:
-    """A small demo, built once with every test of dbt; nobody writes into it."""
+    """A small demo, built once with every check of dbt; nobody writes into it."""
     folder = tmp_path_factory.mktemp("demo")
-    return Project(folder / "build", generate(folder / "raw", CUSTOMERS)).dbt("build")
+    raw = generate(folder / "raw", CUSTOMERS)
+    return Project(folder / "build", raw, quality=True).dbt("build")

@@ -46,6 +46,7 @@ class Project:
     variables: dict = field(default_factory=dict)
     salt: str | None = SALT
     output: str = "demo"  # of profiles.example.yml
+    quality: bool = False  # whether the data are judged, too; that takes seconds
 
     @property
     def database(self) -> Path:
@@ -78,6 +79,8 @@ class Project:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "profiles.yml").write_text(self.profiles)
         variables = {"raw_path": str(self.raw), "use_calibration": False, **self.variables}
+        if not self.quality and {"build", "run"} & {*command} and "--selector" not in command:
+            command = (*command, "--exclude", "tag:quality")
         return [
             str(DBT), *command, "--no-use-colors", "--target", target or self.output,
             "--profiles-dir", str(self.folder), "--target-path", str(self.target),
