@@ -45,7 +45,7 @@ class Project:
     variables: dict = field(default_factory=dict)
     salt: str | None = SALT
     output: str = "demo"  # of profiles.example.yml
-    quality: bool = False  # whether the data are judged, too; loading Great Expectations takes seconds
+    quality: bool = False  # whether the data are judged, too, which takes some seconds
 
     @property
     def database(self) -> Path:
