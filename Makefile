@@ -23,7 +23,7 @@ ON_CLUSTER := $(if $(filter spark_cluster,$(TARGET)),$(BIN)/python scripts/spark
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary explain test test-all lint unit test-mutants test-spark example calibrate quality-report quality-reference backfill compact benchmark requirements clean
+.PHONY: help env demo-data build summary explain test test-all lint unit test-faults test-mutants test-spark example calibrate quality-report quality-reference backfill compact benchmark requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 19
@@ -60,8 +60,8 @@ explain: env ## What a customer's score is made of (CUSTOMER=id)
 
 test: lint build unit example ## Every check: lint, dbt build with its tests, pytest, the real-data example
 
-test-all: ## The same with 50 random histories of runs and 20 kills (about an hour), mutants, and Spark
-	@HISTORIES=50 KILLS=20 $(MAKE) --no-print-directory test
+test-all: ## The same with 50 random histories, 20 kills and all faults (over two hours), mutants, and Spark
+	@HISTORIES=50 KILLS=20 FAULTS=all $(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory test-mutants
 	@$(MAKE) --no-print-directory test-spark
 
@@ -74,6 +74,9 @@ lint: env ## Style of SQL and Python
 
 unit: env ## The Python tests (T="additivity or consent" picks some)
 	$(BIN)/python -m pytest $(if $(T),-k "$(T)")
+
+test-faults: ## Each fault in raw data, one at a time and all together (about half an hour)
+	@FAULTS=all $(MAKE) --no-print-directory unit T=test_faults
 
 test-mutants: env ## The share of defects made by rule that the tests catch (MUTANTS=100 SEED=1)
 	@PYTHONPATH=tests/python $(BIN)/python tests/mutants/run.py --mutants $(MUTANTS) --seed $(SEED)

@@ -83,7 +83,8 @@ next, and the list of whom they concern. It waits until every table has followed
     {% if execute and flags.WHICH in ["run", "build"] and adds_to("int_erased_identifiers")
         and row_count(relation_of("int_erased_identifiers")) %}
         {% set keeping, following = [], [] %}
-        {% for node in graph.nodes.values() if node.config.materialized == "incremental" %}
+        {% for node in graph.nodes.values()
+            if node.config.materialized == "incremental" and "quality" not in node.tags %}
             {% do following.append(node.name) %}
             {% if node.config.incremental_strategy == "keep_replaced" %}
                 {% do keeping.append(node.name) %}

@@ -29,9 +29,14 @@ SCHEMA = pa.schema(
 )
 
 
-def frame_of(relation):
-    """A bounded relation of any engine as a pandas frame; days as text."""
-    frame = nw.from_native(relation).lazy().collect("pyarrow").to_pandas()
+def rows_of(relation):
+    """A bounded relation of any engine as an Arrow frame."""
+    return nw.from_native(relation).lazy().collect("pyarrow")
+
+
+def frame_of(rows):
+    """The same as a pandas frame, as Great Expectations takes them; days as text."""
+    frame = rows.to_pandas()
     if "profile_date" in frame:
         frame["profile_date"] = [str(day or "") for day in frame["profile_date"]]
     return frame
@@ -145,11 +150,12 @@ def judgements(suite, profile, sample):
 
 
 def model(dbt, session):
-    profile = frame_of(dbt.ref("int_judged__intermediate"))
+    profile = rows_of(dbt.ref("int_judged__intermediate"))
     rows = []
     if len(profile):
-        sample = frame_of(dbt.ref("int_sample__intermediate"))
-        rows = list(judgements(dbt.config.meta_get("suite"), profile, sample))
+        sample = rows_of(dbt.ref("int_sample__intermediate"))
+        suite = dbt.config.meta_get("suite")
+        rows = list(judgements(suite, frame_of(profile), frame_of(sample)))
     table = pa.Table.from_pylist(rows, SCHEMA)
     # As a relation, DuckDB writes it within the transaction of the model.
     return session.from_arrow(table) if hasattr(session, "from_arrow") else table

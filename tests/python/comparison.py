@@ -15,7 +15,7 @@ RELATIVE_TOLERANCE = 1e-13
 BOOKKEEPING_COLUMNS = {"written_at", "replaced_at", "erased_at"}
 BOOKKEEPING_RELATIONS = {
     "int_marks", "int_touched_customers", "int_due_scores", "int_restated_scorecards",
-    "int_restated_segments", "rpt_data_quality",
+    "int_restated_segments",
 }  # fmt: skip
 
 
@@ -77,7 +77,9 @@ def relations(project: Project, connection: duckdb.DuckDBPyConnection) -> list[R
     models = [
         (depth(unique_id), (node["schema"], node["alias"]), keys.get(unique_id, ()))
         for unique_id, node in nodes.items()
-        if node["resource_type"] == "model" and node["name"] not in BOOKKEEPING_RELATIONS
+        if node["resource_type"] == "model"
+        and node["name"] not in BOOKKEEPING_RELATIONS
+        and "quality" not in node["tags"]
     ]
     return [
         Relation(*name, types[name], key)

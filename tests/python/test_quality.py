@@ -295,7 +295,9 @@ class Bench:
         model = models[layer]
         of_tables = f"where table_name in {(*tables, '')}"
         return [
-            model.frame_of(self.connection.sql(f"from engagement_quality.{name} {of_tables}"))
+            model.frame_of(
+                model.rows_of(self.connection.sql(f"from engagement_quality.{name} {of_tables}"))
+            )
             for name in (f"int_judged__{layer}", f"int_sample__{layer}")
         ]
 
