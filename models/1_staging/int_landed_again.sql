@@ -31,13 +31,13 @@ versions as (
             and not {{ is_erased(contract_columns(raw.source_name, raw.table_name)) }}
             and {{ key_hash(row_key(raw.source_name, raw.table_name)) }} in (
                 select {{ key_hash(row_key(raw.source_name, raw.table_name)) }}
-                from {{ source(raw.source_name, raw.table_name) }}
-                where _rejected is null
+                from {{ source(raw.source_name, raw.table_name) }} as again
+                where again._rejected is null
                 {% if is_incremental() %}
                     and {{ raw.condition }}
                 {% else %}
                 group by {{ key_hash(row_key(raw.source_name, raw.table_name)) }}
-                having count(*) > 1 or max(case when _is_deleted then 1 end) = 1
+                having count(*) > 1 or max(case when again._is_deleted then 1 end) = 1
                 {% endif %}
             )
     ) as landed

@@ -118,7 +118,7 @@ FAULTS = {
     ),
     "text_that_cannot_be_read": Fault(
         "raw", "raw_web.events", "null_share", "error",
-        (f"update {EVENTS} set _set_aside = 'out_of_range:engaged_seconds' where {LAST_DAY} and n3(event_id)",),
+        (f"update {EVENTS} set _set_aside = 'any' where {LAST_DAY} and n3(event_id)",),
         column="_set_aside",
     ),
     "rows_deleted_in_bulk": Fault(
