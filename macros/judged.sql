@@ -1,6 +1,6 @@
 {#
-What Great Expectations judges of a layer: of the tables in which something has changed since they
-were last judged, one row per table, part, column and day with measures over all rows.
+What Great Expectations judges of a layer: of the source systems in which something has changed
+since the last judgement, one row per table, part, column and day with measures over all rows.
 
 Days are judged once they are whole (shares of the day that has begun already), beside the weeks
 before: a day's rows beside those of the same weekday in the four weeks before; seven days' rows,
@@ -38,11 +38,30 @@ last_dates as (
     {% endif %}
 ),
 
+-- Until which whole day each table was judged before.
+judged_before as (
+    {% for table_name, until in last.until.items() %}
+    select
+        '{{ table_name }}' as table_name,
+        cast('{{ until }}' as date) as judged_until
+    {{ "union all" if not loop.last }}
+    {% else %}
+    select
+        {{ as_text("null") }} as table_name,
+        cast(null as date) as judged_until
+    {% endfor %}
+),
+
+-- All tables of a system in which something has changed: one that no longer comes in is one of them.
 due_tables as (
     select distinct table_name
     from profile
     {% if last.suite == suite %}
-    where written_at > {{ mark(model_name) }}
+    where
+        source_system in (
+            select changed.source_system from profile as changed
+            where changed.written_at > {{ mark(model_name) }}
+        )
     {% endif %}
 ),
 
@@ -222,15 +241,14 @@ to_judge as (
         measured.*,
         column_name = '*' and (profile_date <= last_date or not is_dated) as is_of_whole_rows,
         profile_date = max(case when profile_date <= last_date then profile_date end) over (
-            partition by table_name, part, column_name
+            partition by measured.table_name, part, column_name
         ) as is_newest
     from measured
+    left join judged_before on measured.table_name = judged_before.table_name
     where
         not is_dated
         or profile_date between last_date and {{ dbt.dateadd("day", 1, "last_date") }}
-        {% if last.until %}
-        or (profile_date > cast('{{ last.until }}' as date) and profile_date < last_date)
-        {% endif %}
+        or (profile_date > judged_until and profile_date < last_date)
 ),
 
 drifts as (
@@ -243,6 +261,7 @@ judged as (
         to_judge.part,
         to_judge.column_name,
         case when to_judge.is_dated then to_judge.profile_date end as profile_date,
+        case when to_judge.is_dated then to_judge.last_date end as whole_until,
         to_judge.row_count,
         case
             when to_judge.is_of_whole_rows and to_judge.usual_row_count >= {{ least_rows }}
@@ -271,15 +290,20 @@ select * from judged
 {% endmacro %}
 
 
-{# Until which day, and by which suite, a layer was last judged; nothing where it was not. #}
+{# By which suite a layer was last judged, and until which whole day each table; none, if never. #}
 {% macro last_judgement(model_name) %}
-    {% if not adds_to(model_name) %}{{ return({"until": none, "suite": none}) }}{% endif %}
-    {% set rows = run_query(
-        "select max(profile_date), max(case when run_at = last_run_at then suite_fingerprint end)"
-        ~ " from (select *, max(run_at) over () as last_run_at from " ~ relation_of(model_name)
-        ~ ") as results"
-    ).rows %}
-    {{ return({"until": rows[0][0], "suite": rows[0][1]}) }}
+    {% set last = {"suite": none, "until": {}} %}
+    {% if adds_to(model_name) %}
+        {% for row in run_query(
+            "select table_name, max(profile_date), max(case when run_at = last_run_at"
+            ~ " then suite_fingerprint end) from (select *, max(run_at) over () as last_run_at"
+            ~ " from " ~ relation_of(model_name) ~ ") as results group by table_name"
+        ).rows %}
+            {% if row[1] %}{% do last.until.update({row[0]: row[1]}) %}{% endif %}
+            {% if row[2] %}{% do last.update({"suite": row[2]}) %}{% endif %}
+        {% endfor %}
+    {% endif %}
+    {{ return(last) }}
 {% endmacro %}
 
 

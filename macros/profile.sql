@@ -1,7 +1,8 @@
 {#
 What is in tables: one row per table, part, column and day with the rows, the filled values and, of
 numbers and truth values, the least, the greatest and the mean. The column * stands for whole rows.
-Rows come with written_at; an increment gives those only that are not as they were.
+Rows come with written_at; an increment gives those only that are not as they were (of no tables
+none).
 
 tables: {name: {relation: what to read, types: {column: type}, where: the rows that count, day:
 their day (none: the table as a whole), due: the rows that an increment looks at, source_system,
@@ -12,6 +13,9 @@ SQL of what no row should be}}}. A check is one more column: its mean is the sha
     -> stg_web__events, engaged_seconds, 2026-10-31: 273 rows, 250 filled, 0.0 to 840.5, mean 31.2
 #}
 {% macro profile(tables) %}
+    {% if not tables and is_incremental() %}
+        {{ return("select * from " ~ this ~ " where false") }}
+    {% endif %}
     {% set profiled = [] %}
     {% for name, table in tables.items() %}
         {% do profiled.append(profile_of(name, table)) %}

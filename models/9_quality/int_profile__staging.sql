@@ -47,11 +47,20 @@
     "stg_web__events": {"lasts_less_than_nothing": "engaged_seconds < 0"},
 } %}
 
-{% set tables, since = {}, mark() %}
-{% for name, day in days.items() %}
+-- Of an increment, the tables with rows written since they were last profiled.
+{% set questions, since = [], mark() %}
+{% for name in days %}
+{% do questions.append(
+    "select '" ~ name ~ "' as table_name where exists (select 1 from " ~ ref(name)
+    ~ " where written_at > " ~ since ~ ")"
+) %}
+{% endfor %}
+{% set due = run_query(questions | join(" union all ")).columns[0].values()
+    if execute and is_incremental() else days %}
+
+{% set tables = {} %}
+{% for name, day in days.items() if name in due %}
 {% set relation = ref(name) %}
-{% set changed = "(select cast(" ~ (day or "written_at") ~ " as date) from " ~ relation
-    ~ " where written_at > " ~ since ~ ")" %}
 {% do tables.update({name: {
     "relation": relation,
     "source_system": name.split("__")[0].replace("stg_", "raw_"),
@@ -60,7 +69,8 @@
     "checks": checks.get(name, {}),
     "day": day,
     "where": "replaced_at is null",
-    "due": "cast(" ~ day ~ " as date) in " ~ changed if day else "exists " ~ changed,
+    "due": "cast(" ~ day ~ " as date) in (select cast(" ~ day ~ " as date) from " ~ relation
+        ~ " where written_at > " ~ since ~ ")" if day else none,
 }}) %}
 {% endfor %}
 

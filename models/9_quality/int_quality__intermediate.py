@@ -37,8 +37,8 @@ def rows_of(relation):
 def frame_of(rows):
     """The same as a pandas frame, as Great Expectations takes them; days as text."""
     frame = rows.to_pandas()
-    if "profile_date" in frame:
-        frame["profile_date"] = [str(day or "") for day in frame["profile_date"]]
+    for column in {"profile_date", "whole_until"} & {*frame}:
+        frame[column] = [str(day or "") for day in frame[column]]
     return frame
 
 
@@ -138,9 +138,9 @@ def judgements(suite, profile, sample):
     batches, run_at = silent_batches(), datetime.now(UTC).replace(tzinfo=None)
     for table, measured in profile.groupby("table_name"):
         sampled = sample[sample["table_name"] == table]
-        days = [date.fromisoformat(day) for day in measured["profile_date"] if day]
         common = {"layer": LAYER, "table_name": table, "run_at": run_at}
-        common["profile_date"] = max(days, default=None)
+        until = measured["whole_until"].iloc[0]
+        common["profile_date"] = date.fromisoformat(until) if until else None
         common["suite_fingerprint"] = measured["suite_fingerprint"].iloc[0]
         for group in suite:
             if group["tables"] == "all" or table in group["tables"]:
