@@ -30,14 +30,22 @@ part: what the table is split by, numbers and texts: the columns}}.
         {{ of_column(texts, dbt.type_string()) }} as text_value
     from (
         select
-            {{ table.get("part", "''") }} as part,
-            row_number() over (
-                partition by {{ table.get("part", "true") }}
-                order by md5({{ as_text(table.key) }}), {{ as_text(table.key) }}
-            ) as sample_rank,
-            {{ names | join(", ") }}
-        from {{ table.relation }}
-        where {{ table.get("where", "true") }}
+            hashed.*,
+            row_number() over (partition by part order by key_hash, row_key) as sample_rank
+        from (
+            select
+                {{ table.get("part", "''") }} as part,
+                md5({{ as_text(table.key) }}) as key_hash,
+                {{ as_text(table.key) }} as row_key,
+                {{ names | join(", ") }}
+            from {{ table.relation }}
+            where {{ table.get("where", "true") }}
+            {% if not table.part %}
+            -- Without parts, the others need not be put in order, nor kept in memory.
+            order by key_hash, row_key
+            limit {{ var("quality_sample_rows") }}
+            {% endif %}
+        ) as hashed
     ) as sampled
     cross join (
         {% for column in names %}

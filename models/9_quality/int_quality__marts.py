@@ -77,6 +77,8 @@ def validated(batches, frame, entry):
     for problem in result.exception_info.values():
         if isinstance(problem, dict):
             raise wrong(entry, problem["exception_message"])
+    if "unexpected_count" not in result.result:
+        raise wrong(entry, "it does not judge value by value, as expect_column_values_to_... do")
     return result.to_json_dict()
 
 

@@ -526,19 +526,21 @@ def test_judging_asks_no_other_machine_and_leaves_no_file(changed, monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    ("kwargs", "said"),
+    ("kind", "kwargs", "said"),
     [
-        ({"column": "greatest", "regex": "("}, r"Correct expect_column_values_to_match_regex.*\("),
-        ({"column": "largest", "regex": ".*"}, "largest is none of table_name, part, .*greatest"),
+        ("values_to_match_regex", {"column": "least", "regex": "("}, r"Correct expect_.*regex.*\("),
+        ("values_to_be_null", {"column": "largest"}, "largest is none of table_name, .*greatest"),
+        ("mean_to_be_between", {"column": "least", "max_value": 1}, "not judge value by value"),
     ],
 )
-def test_a_suite_that_cannot_be_judged_stops_and_names_the_expectation(changed, kwargs, said):
+def test_a_suite_that_cannot_be_judged_stops_and_says_why(changed, kind, kwargs, said):
     entry = {
-        "type": "expect_column_values_to_match_regex",
+        "type": f"expect_column_{kind}",
         "kwargs": kwargs,
         "severity": "warn",
         "meta": {"owner": "nobody", "action": "correct it"},
     }
+    changed.profile("marts")
     suite = [{"tables": "all", "expectations": [entry]}]
     frames = changed.frames("marts", ["fct_engagement_scores"])
     with pytest.raises(ValueError, match=said):
