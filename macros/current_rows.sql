@@ -3,7 +3,8 @@ The rows of a raw table that count: the latest load of each key, also where that
 an increment, of those keys only that have been loaded since the model last read.
 
 Rows that are set aside (row_rules.sql) don't count; int_quarantined_rows keeps them. Nor do those
-of erased customers (erasure.sql). The contract names a table's key, and its id: the optional column that tells rows apart where it is filled.
+of erased customers (erasure.sql). The contract names a table's key, and its id: the optional column
+that tells rows apart where it is filled.
 row_key is the id or, where it is empty, made from the key. Of equally late versions the one counts
 that comes first in the order of its columns, amounts apart. Rows without a load time are read anew
 each time; rows that land with an earlier load time than some that were read count when it lies

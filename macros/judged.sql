@@ -52,7 +52,7 @@ judged_before as (
     {% endfor %}
 ),
 
--- All tables of a system in which something has changed: one that no longer comes in is one of them.
+-- All tables of a system in which something has changed: one that no longer comes in is among them.
 due_tables as (
     select distinct table_name
     from profile

@@ -68,7 +68,8 @@ whatever is asked for, as only then each line that is malformed is noticed.
         {% endfor %}
         {% do queries.append(
             "select * from read_csv(['" ~ its_paths | join("', '") ~ "'], header = true, "
-            ~ "columns = {" ~ columns | join(", ") ~ "}, delim = '" ~ delimiter ~ "', escape = '\"', "
+            ~ "columns = {" ~ columns | join(", ") ~ "}, delim = '" ~ delimiter ~ "', "
+            ~ "escape = '\"', "
             ~ text_options ~ "'\"', " ~ options ~ ") where concat(" ~ names | join(", ")
             ~ ") is not null"
         ) %}

@@ -1,6 +1,6 @@
 {#
-The raw tables of the contract, as the source YAML declares them. Empty while dbt parses; one for the
-target lint, as the style of SQL is the same for each.
+The raw tables of the contract, as the source YAML declares them. Empty while dbt parses; one for
+the target lint, as the style of SQL is the same for each.
 #}
 {% macro raw_sources() %}
     {% if not execute %}{{ return([]) }}{% endif %}

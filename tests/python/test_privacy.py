@@ -121,9 +121,9 @@ def test_the_search_over_values_finds_them_where_they_are(demo, personal_values)
         found = leaks(connection, "engagement_raw_crm.customers", personal_values)
         logins = leaks(connection, "engagement_staging.stg_web__events", personal_values)
         looks = leaks(connection, "engagement_raw_crm.customers", [])
-    assert [re.search(r"\.(\w+):", entry)[1] for entry in found] == ["email", "phone"]
+    assert [re.search(r"\.(\w+):", entry)[1] for entry in found] == ["email", "phone", "_landed"]
     assert [re.search(r"\.(\w+):", entry)[1] for entry in logins] == ["login_id"]
-    assert [re.search(r"\.(\w+):", entry)[1] for entry in looks] == ["email", "phone"]
+    assert [re.search(r"\.(\w+):", entry)[1] for entry in looks] == ["email", "phone", "_landed"]
 
 
 def test_identities_are_matched_on_the_salted_hash(demo, personal_values):
