@@ -101,7 +101,9 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
         {% set wanted = column.data_type %}
         {% set type = types.get(name) %}
         {% set quoted = adapter.quote(name) %}
-        {% set readable = typed(quoted, type, wanted, source.source_name) %}
+        {# The loader writes the time of a load, and writes UTC. #}
+        {% set clock = source.source_name if column.name != "_loaded_at" else none %}
+        {% set readable = typed(quoted, type, wanted, clock) %}
         {% if type and not is_readable_as(type, wanted) %}
             {% do doubtful.update({column.name: [name, type, wanted, quoted, readable]}) %}
         {% elif found and not type and column.config.meta.get("required") %}

@@ -59,18 +59,33 @@ so may have changed in place: those are read each time.
 {% endmacro %}
 
 
-{# Writes what newly_landed_tables() had counted anew, in place of what those days of load had. #}
+{#
+Writes what newly_landed_tables() had counted anew, in place of what those days of load had. What
+is as it was stays where it is.
+#}
 {% macro get_incremental_load_dates_sql(arguments) %}
+    {% set columns = arguments["dest_columns"] | map(attribute="quoted") | list %}
+    {% set equal = [] %}
+    {% for column in columns %}
+        {% do equal.append("counted." ~ column ~ " is not distinct from old." ~ column) %}
+    {% endfor %}
     {% for raw in newly_landed_tables() %}
-    delete from {{ arguments["target_relation"] }}
+    delete from {{ arguments["target_relation"] }} as old
     where
         source_system = '{{ raw.source_name }}'
         and table_name = '{{ raw.table_name }}'
         and {{ raw.condition
             | replace("_loaded_at is null", "load_date = cast('0001-01-01' as date)")
-            | replace("_loaded_at", "load_date") }};
+            | replace("_loaded_at", "load_date") }}
+        and not exists (
+            select 1 from {{ arguments["temp_relation"] }} as counted
+            where {{ equal | join(" and ") }}
+        );
     {% endfor %}
-    {{ insert_rows(arguments) }}
+    insert into {{ arguments["target_relation"] }} ({{ columns | join(", ") }})
+    select {{ columns | join(", ") }} from {{ arguments["temp_relation"] }}
+    except
+    select {{ columns | join(", ") }} from {{ arguments["target_relation"] }}
 {% endmacro %}
 
 

@@ -1,9 +1,12 @@
-{# A found column as its contract type: times in UTC, blank text as null. #}
-{% macro typed(column, found, wanted, source_name) %}
+{#
+A found column as its contract type: times in UTC, blank text as null. clock: the source whose clock
+times without a zone are told by; none: UTC.
+#}
+{% macro typed(column, found, wanted, clock=none) %}
     {% if wanted == "varchar" %}
         {{ return("nullif(trim(" ~ as_text(column) ~ "), '')") }}
     {% elif wanted == "timestamp" %}
-        {% set zone = var("source_timezones").get(source_name) %}
+        {% set zone = var("source_timezones").get(clock) %}
         {{ return(adapter.dispatch("typed_timestamp")(column, found, zone)) }}
     {% else %}
         {{ return("try_cast(" ~ column ~ " as " ~ wanted ~ ")") }}

@@ -149,7 +149,7 @@ class Bench:
         results.unlink(missing_ok=True)
         full = ["--full-refresh"] if is_full else []
         line = self.project.command(command, *full, *options)
-        code, said = run(line, self.source, self.project.environment)
+        code, said = run(line, self.project.home, self.project.environment)
         if code == 0:
             return ""
         if code is None:

@@ -1,5 +1,6 @@
 """Runs the project as its users do: dbt in a process of its own, on files of its own."""
 
+import atexit
 import csv
 import json
 import os
@@ -7,12 +8,18 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from functools import cached_property
+from hashlib import md5
 from importlib.util import module_from_spec, spec_from_file_location
+from multiprocessing import get_context
 from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from uuid import uuid4
 
 import duckdb
 import numpy as np
@@ -36,9 +43,24 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"NO_COLOR": "1", "OMP_NUM_THREADS": "1"} | more
 
 
+# What dbt has parsed, by the settings that a parse rests on.
+PARSED = TemporaryDirectory(prefix="parsed_")
+# Loading what a build needs takes a fifth of a small one.
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload(
+    ["dbt.cli.main", "dbt.adapters.duckdb", "dbt.task.build", "narwhals", "sklearn.cluster"]
+)
+# What builds and people leave in a project.
+LEFT = (".*", "data", "target", "logs", "profiles.yml")
+
+
 @dataclass(frozen=True)
 class Project:
-    """One build: a folder with its profile, database, target and logs, on one raw folder."""
+    """One build: a folder with its profile, database, target and logs, on one raw folder.
+
+    dbt runs in a folder of links beside it (`home`), so that its settings, and with them all that
+    it parses, are the same wherever the build and its data are.
+    """
 
     folder: Path
     raw: Path | str  # "": the tables that an EL tool landed in the database
@@ -47,10 +69,26 @@ class Project:
     salt: str | None = SALT
     output: str = "demo"  # of profiles.example.yml
     quality: bool = False  # whether the data are judged, too; that takes seconds
+    can_fork: bool = True
 
     @property
     def database(self) -> Path:
         return self.folder / "scoring.duckdb"
+
+    @property
+    def home(self) -> Path:
+        """Links to the project's files, the raw data and the folder of the build."""
+        links = {path.name: path for path in self.source.iterdir() if not _is_left(path.name)}
+        links |= {"raw": Path(self.raw), "build": self.folder}
+        home = self.folder.with_name(f"{self.folder.name}.home")
+        home.mkdir(parents=True, exist_ok=True)
+        for name, path in links.items():
+            if not (home / name).is_symlink():
+                (home / name).symlink_to(path)
+        if Path(self.raw) != (home / "raw").readlink():
+            (home / "raw").unlink()
+            (home / "raw").symlink_to(self.raw)
+        return home
 
     @property
     def target(self) -> Path:
@@ -68,7 +106,7 @@ class Project:
     def profiles(self) -> str:
         """The text of its profiles.yml."""
         text = (ROOT / "profiles.example.yml").read_text()
-        return re.sub(r"(?m)^(\s+path:).*$", rf"\1 {self.database}", text)
+        return re.sub(r"(?m)^(\s+path:).*$", rf"\1 build/{self.database.name}", text)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -78,7 +116,8 @@ class Project:
         """dbt on this project's files, as a command line; its profile is written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "profiles.yml").write_text(self.profiles)
-        variables = {"raw_path": str(self.raw), "use_calibration": False, **self.variables}
+        raw_path = "raw" if self.raw else ""
+        variables = {"raw_path": raw_path, "use_calibration": False, **self.variables}
         if not self.quality and {"build", "run"} & {*command} and "--selector" not in command:
             command = (*command, "--exclude", "tag:quality")
         return [
@@ -87,12 +126,43 @@ class Project:
             "--log-path", str(self.logs), "--vars", json.dumps(variables),
         ]  # fmt: skip
 
-    def attempt(self, *command: str, target: str = "") -> subprocess.CompletedProcess:
-        """Run dbt, whatever comes of it."""
+    def attempt(
+        self, *command: str, target: str = "", is_forked: bool = True
+    ) -> subprocess.CompletedProcess:
+        """Run dbt, whatever comes of it; in a fork, as that is quicker, or by its command line."""
+        line = self.command(*command, target=target)
+        with self._parsed(line):
+            return self._fork(*line) if is_forked and self.can_fork else self.run(*line)
+
+    def _fork(self, *line: str) -> subprocess.CompletedProcess:
+        with NamedTemporaryFile() as said:
+            arguments = (line, self.home, self.environment, said.name)
+            process = FORKS.Process(target=_dbt, args=arguments)
+            process.start()
+            process.join()
+            text = Path(said.name).read_text()
+        return subprocess.CompletedProcess(line, process.exitcode, text, "")
+
+    def run(self, *line: str) -> subprocess.CompletedProcess:
+        """Run a command line where dbt runs."""
         return subprocess.run(
-            self.command(*command, target=target),
-            cwd=self.source, capture_output=True, text=True, env=self.environment,
-        )  # fmt: skip
+            line, cwd=self.home, capture_output=True, text=True, env=self.environment
+        )
+
+    @contextmanager
+    def _parsed(self, line: list[str]) -> Iterator[None]:
+        """Begin with what another build has parsed with these settings; dbt looks what differs."""
+        own = self.target / "partial_parse.msgpack"
+        settings = [self.profiles, line[line.index("--target") + 1], line[-1]]
+        shared = Path(PARSED.name) / md5("\n".join(settings).encode()).hexdigest()
+        if shared.exists() and not own.exists():
+            own.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(shared, own)
+        yield
+        if own.exists() and not shared.exists():
+            copy = shared.with_suffix(f".{uuid4()}")
+            shutil.copy(own, copy)
+            copy.rename(shared)
 
     def dbt(self, *command: str) -> "Project":
         """Run dbt; where it fails, fail with the end of what it said."""
@@ -119,11 +189,28 @@ class Project:
         return {name: _plain(values) for name, values in found.items()}
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """A reading connection; views over staging need the salt's function."""
-        connection = duckdb.connect(str(self.database), read_only=True)
+        """A reading connection; views need the salt's function and the raw files."""
+        search_path = {"file_search_path": str(self.home)}
+        connection = duckdb.connect(str(self.database), read_only=True, config=search_path)
         salt = self.salt or "public-salt-of-the-demo"
         connection.create_function("engagement_salt", lambda: salt, [], "VARCHAR")
         return connection
+
+
+def _dbt(line: list[str], folder: Path, environment: dict[str, str], said: str) -> None:
+    """dbt's command line in this process, which ends with its exit code."""
+    from dbt.cli.main import cli
+
+    output = os.open(said, os.O_WRONLY)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    try:
+        cli(line[1:])
+    finally:
+        atexit._run_exitfuncs()  # a fork ends without; they close the database
 
 
 def _plain(values: np.ndarray) -> np.ndarray:
@@ -132,6 +219,10 @@ def _plain(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind in "fiub":
         return values.astype(float).filled(np.nan)
     return np.where(values.mask, None, values.data.astype(object))
+
+
+def _is_left(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in LEFT)
 
 
 def generate(folder: Path, customers: int, seed: int = 7) -> Path:
@@ -191,8 +282,7 @@ def copy_raw(raw: Path, to: Path, changes: dict[str, str]) -> Path:
 
 def copy_project(to: Path, source: Path = ROOT) -> Path:
     """A copy of the project without what builds and people leave in it."""
-    ignored = shutil.ignore_patterns(".*", "data", "target", "logs", "profiles.yml")
-    return Path(shutil.copytree(source, to, ignore=ignored))
+    return Path(shutil.copytree(source, to, ignore=shutil.ignore_patterns(*LEFT)))
 
 
 def seed(name: str, source: Path = ROOT) -> list[dict[str, str]]:

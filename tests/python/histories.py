@@ -546,7 +546,7 @@ def run_and_kill(project: Project, finished: int, seconds: float, *command: str)
     log = project.logs / "dbt.log"
     log.unlink(missing_ok=True)
     with ThreadPoolExecutor(1) as pool:
-        run = pool.submit(project.attempt, *(command or ["run"]))
+        run = pool.submit(project.attempt, *(command or ["run"]), is_forked=False)
         while not run.done() and _finished_nodes(log) < finished:
             time.sleep(0.02)
         time.sleep(seconds)

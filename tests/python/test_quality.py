@@ -312,7 +312,8 @@ class Bench:
 def bench(demo, tmp_path_factory) -> Iterator[Bench]:
     path = tmp_path_factory.mktemp("bench") / demo.database.name  # views name it
     shutil.copy(demo.database, path)
-    with duckdb.connect(str(path)) as connection:
+    search_path = {"file_search_path": str(demo.home)}
+    with duckdb.connect(str(path), config=search_path) as connection:
         connection.execute(
             "create macro n3(id) as cast(regexp_extract(id, '[0-9]+$') as integer) % 3 > 0"
         )

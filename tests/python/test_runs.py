@@ -2,12 +2,11 @@
 
 import re
 import shutil
-import subprocess
 import sys
 
 import duckdb
 import pytest
-from harness import ROOT, SCORES, Project, environment, same_rows
+from harness import SCORES, Project, same_rows
 
 
 @pytest.fixture
@@ -33,14 +32,11 @@ def test_a_changed_window_stops_the_run_and_names_both_values(again):
 def test_history_scored_period_by_period_is_history_scored_at_once(demo, tmp_path):
     at_once = calibrated(demo, tmp_path / "at_once").dbt("run")
     by_period = calibrated(demo, tmp_path / "by_period")
-    done = subprocess.run(
-        [
-            sys.executable, str(ROOT / "scripts" / "backfill.py"),
-            "--from", "2026-07-31", "--to", "2026-09-30", "--target", "demo",
-            "--profiles-dir", str(by_period.folder), "--target-path", str(by_period.target),
-            "--log-path", str(by_period.logs), "--vars", f'{{"raw_path": "{demo.raw}"}}',
-        ],
-        cwd=ROOT, capture_output=True, text=True, env=environment(ENGAGEMENT_SALT=demo.salt),
+    done = by_period.run(
+        sys.executable, "scripts/backfill.py",
+        "--from", "2026-07-31", "--to", "2026-09-30", "--target", "demo",
+        "--profiles-dir", str(by_period.folder), "--target-path", str(by_period.target),
+        "--log-path", str(by_period.logs), "--vars", '{"raw_path": "raw"}',
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 of 3: 2026-09-30 scored" in done.stdout

@@ -92,6 +92,15 @@ def test_a_weight_or_a_bound_that_changes_is_another_fingerprint_of_rules():
     assert any(row[0] == "scorecard_versions" and "0.25" in row for row in shipped)
 
 
+def test_the_demos_currencies_are_one_rate_each_of_the_euro_from_the_first_day_on():
+    """The rates that the demo's receipts and the golden customers' sheet are converted at."""
+    found = {
+        (row["currency"], row["valid_from"], float(row["rate"])) for row in seed("currency_rates")
+    }
+    rates = {"EUR": 1, "USD": 0.9, "CHF": 1.05, "GBP": 1.15}
+    assert found == {(currency, "2000-01-01", rate) for currency, rate in rates.items()}
+
+
 def test_each_dimension_and_none_of_them_gives_a_persona_its_name():
     names = {row["dimension"]: row["persona"] for row in seed("personas")}
     assert set(names) == {*variable_dimensions().values(), "none"}
