@@ -58,7 +58,7 @@ summary: env ## Print the last build's summary again
 explain: env ## What a customer's score is made of (CUSTOMER=id)
 	@$(ON_CLUSTER) $(BIN)/python scripts/explain.py $(CUSTOMER) --target $(TARGET)
 
-test: lint build unit example ## Every check: lint, dbt build with its tests, pytest, the real-data example
+test: lint build unit ## Every check: lint, dbt build with its tests, pytest
 
 test-all: ## The same with 50 random histories, 20 kills and all faults (over two hours), mutants, and Spark
 	@HISTORIES=50 KILLS=20 FAULTS=all $(MAKE) --no-print-directory test

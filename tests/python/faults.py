@@ -58,7 +58,8 @@ def as_csv(raw: Path, table: str, options: str = "header") -> Path:
     """Turn a table into one CSV file; returns it."""
     folder = parts(raw, table)
     path = folder.with_suffix(".csv")
-    duckdb.sql(f"copy (from read_parquet('{folder}/*.parquet')) to '{path}' ({options})")
+    rows = f"from read_parquet('{folder}/*.parquet')"
+    duckdb.connect().execute(f"copy ({rows}) to '{path}' ({options})")  # others do so meanwhile
     for part in folder.iterdir():
         part.unlink()
     folder.rmdir()

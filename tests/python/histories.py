@@ -439,7 +439,7 @@ class History:
         """Every step; returns the project as the increments left it."""
         self._copy_seeds(self.project)
         self.project.dbt("run")
-        count = self.chance.randint(3, 5)
+        count = self.chance.randint(2, 4)
         new_scorecard_at = self.chance.randint(0, 2 * count)
         for number in range(count):
             if number == new_scorecard_at:

@@ -27,10 +27,9 @@ def journey(tmp_path_factory):
     folder = tmp_path_factory.mktemp("journey")
     land = [sys.executable, EXAMPLE / "land.py", "--data", DATA, "--out", folder / "raw"]
     subprocess.run(land, check=True, capture_output=True)
-    variables = yaml.safe_load((EXAMPLE / "vars.yml").read_text()) | {
-        "raw_path": str(folder / "raw")
-    }
-    project = Project(folder / "build", folder / "raw", variables=variables).build()
+    variables = yaml.safe_load((EXAMPLE / "vars.yml").read_text()) | {"raw_path": "raw"}
+    project = Project(folder / "build", folder / "raw", variables=variables, quality=True)
+    project.dbt("build", "--exclude-resource-type=unit_test")
     return project.dbt("compile", "--select", "score_against_future_purchases")
 
 

@@ -33,7 +33,7 @@ def as_csv(demo: Project, folder: Path) -> Project:
         told = [name for name in moments(table) if name != "_loaded_at"]  # the loader tells that
         clock = ", ".join(f"{name} + interval {hours} hour as {name}" for name in told)
         rows = f"select * {f'replace ({clock})' if told else ''} from {landed(table, demo.raw)}"
-        duckdb.sql(f"copy ({rows}) to '{path}' (header, delimiter ',')")
+        duckdb.connect().execute(f"copy ({rows}) to '{path}' (header, delimiter ',')")
     spoil(folder / "raw" / "raw_crm" / "customers.csv", "birth_date", ["unknown"] * 3)
     spoil(folder / "raw" / "raw_loyalty" / "transaction_lines.csv", "amount", ["n/a"] * 5)
     surveys = folder / "raw" / "raw_crm" / "surveys.csv"
@@ -254,7 +254,7 @@ def wrong_columns(demo: Project, folder: Path):
     raw = copy_raw(demo.raw, folder / "raw", WRONG)
     consents = raw / "raw_crm" / "consents"
     changed = f"from {landed('raw_crm.consents', raw)} select * replace ('spring' as changed_at)"
-    duckdb.sql(f"copy ({changed}) to '{consents}.csv' (header)")
+    duckdb.connect().execute(f"copy ({changed}) to '{consents}.csv' (header)")
     consents.with_suffix(".parquet").unlink()
     return Project(folder / "build", raw).attempt("run")
 
