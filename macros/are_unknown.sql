@@ -7,8 +7,8 @@ nothing. references: {column: kind}; known: {kind: [relation that keeps replaced
     {% for column, kind in references.items() %}
         {% set relation, name = known[kind] %}
         {% do conditions.append(
-            "coalesce(" ~ column ~ " not in (select known." ~ name ~ " from " ~ relation
-            ~ " as known where known.replaced_at is null), true)"
+            "(" ~ column ~ " is null or " ~ column ~ " not in (select known." ~ name ~ " from "
+            ~ relation ~ " as known where known.replaced_at is null))"
         ) %}
     {% endfor %}
     {{ return(conditions | join(" and ")) }}

@@ -154,7 +154,7 @@ def on_one_machine(folder, raw) -> Project:
                 duckdb.sql(f"copy ({half}) to '{to / name / f'part-{part}.csv'}' (header)")
         else:
             duckdb.sql(f"copy ({rows}) to '{to / name}.csv' (header)")
-    project = SparkProject(folder / "one_machine", folder / "csv")
+    project = SparkProject(folder / "one_machine", folder / "csv", quality=True)
     return project.dbt("build", "--exclude-resource-type=unit_test").copy_marts()
 
 
