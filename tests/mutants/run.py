@@ -37,7 +37,12 @@ SECONDS = 1800  # that a stage may take; whatever takes longer hangs, which is n
 
 # The tests that know a kind of file without building anything.
 AT_ONCE = {
-    ".py": ["test_normalisation.py", "test_segments.py", "test_python_models.py"],
+    ".py": [
+        "test_normalisation.py",
+        "test_segments.py",
+        "test_python_models.py",
+        "test_quality.py::test_the_models_of_the_layers_are_alike_but_for_the_layer",
+    ],
     ".csv": [
         "test_seeds.py",
         "test_manifest.py::test_the_weights_of_a_scorecard_are_positive_and_sum_to_1",
@@ -46,17 +51,23 @@ AT_ONCE = {
 }  # fmt: skip
 # What catches a mutant that dbt's own tests of what changed let pass, the dearest last: the files
 # of tests, and whom they are asked about. Files that a project does not have are left out.
+QUALITY = r"9_quality|macros/(judged|drifts|profile|sample_of|of_column|say_what_quality)"
+ELSEWHERE = rf"^(?!.*({QUALITY}))"
 LATER = {
-    "golden customers": (["test_golden.py"], r"models|macros"),
-    "raw contract": (["test_raw_contract.py"], r"macros|1_staging"),
-    "increments": (["test_increments.py"], r"models|macros"),
+    "quality": (["test_quality.py"], QUALITY),
+    "golden customers": (["test_golden.py"], rf"{ELSEWHERE}(models|macros)"),
+    "raw contract": (["test_raw_contract.py"], rf"{ELSEWHERE}(macros|models/1_staging)"),
+    "increments": (["test_increments.py"], rf"{ELSEWHERE}(models|macros)"),
+    "faults": (
+        ["test_faults.py"], r"macros/(row_rules|check_quarantine|raw_files)|1_staging|orphaned",
+    ),
     "whole": (
         [
             "test_additivity.py", "test_no_leakage.py", "test_no_spend.py", "test_consent.py",
             "test_calibration.py", "test_runs.py", "test_own_scorecard.py", "test_erasure.py",
             "test_truth.py",
         ],
-        "",
+        ELSEWHERE,
     ),
 }  # fmt: skip
 # What the database says of a statement that it cannot even plan.
@@ -189,7 +200,7 @@ class Bench:
         if not found:
             return ""
         line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *found]
-        code, said = run(line, self.source, os.environ | {"HISTORIES": "3"})
+        code, said = run(line, self.source, os.environ | {"HISTORIES": "3", "FAULTS": "12"})
         if code is None:
             return f"pytest: no end after {SECONDS} s"
         failed = re.findall(r"^(?:FAILED|ERROR) tests/python/(\S+)", said, re.MULTILINE)
