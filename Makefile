@@ -73,7 +73,7 @@ lint: env ## Style of SQL and Python
 	$(BIN)/sqlfluff lint examples --templater raw
 
 unit: env ## The Python tests (T="additivity or consent" picks some)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(T),-k "$(T)")
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(T),-k "$(T)")
 
 test-faults: ## Each fault in raw data, one at a time and all together (about half an hour)
 	@FAULTS=all $(MAKE) --no-print-directory unit T=test_faults

@@ -6,6 +6,18 @@ import pytest
 from harness import Project, generate
 
 CUSTOMERS = 600
+# The files that take longest, so that no process ends long after the others.
+LONGEST_FIRST = [
+    "test_increments.py", "test_runs.py", "test_raw_contract.py", "test_quality.py",
+    "test_erasure.py", "test_kills.py", "test_faults.py", "test_no_leakage.py", "test_truth.py",
+    "test_calibration.py", "test_own_scorecard.py", "test_no_spend.py", "test_mutants.py",
+    "test_consent.py", "test_contributing.py", "test_complete_journey.py",
+]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture(scope="session")
