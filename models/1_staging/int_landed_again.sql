@@ -1,7 +1,4 @@
-{{ config(
-    incremental_strategy="landed_keys",
-    unique_key=["source_system", "table_name", "row_key_hash"],
-) }}
+{{ config(incremental_strategy="landed_keys") }}
 -- depends_on: {{ ref("int_raw_rows") }}
 
 with

@@ -1,6 +1,5 @@
 {{ config(
     incremental_strategy="load_dates",
-    unique_key=["source_system", "table_name", "load_date"],
     post_hook="{{ check_quarantine() }}",
 ) }}
 -- depends_on: {{ ref("int_raw_rows") }}

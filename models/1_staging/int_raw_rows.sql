@@ -1,7 +1,4 @@
-{{ config(
-    incremental_strategy="load_dates",
-    unique_key=["source_system", "table_name", "load_date"],
-) }}
+{{ config(incremental_strategy="load_dates") }}
 -- depends_on: {{ ref("int_erased_identifiers") }}
 
 with
