@@ -2,7 +2,7 @@
 A found column as its contract type: times in UTC, blank text as null. clock: the source whose clock
 times without a zone are told by; none: UTC.
 #}
-{% macro typed(column, found, wanted, clock=none) %}
+{% macro typed(column, found, wanted, clock) %}
     {% if wanted == "varchar" %}
         {{ return("nullif(trim(" ~ as_text(column) ~ "), '')") }}
     {% elif wanted == "timestamp" %}
