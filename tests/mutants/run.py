@@ -37,12 +37,7 @@ SECONDS = 1800  # that a stage may take; whatever takes longer hangs, which is n
 
 # The tests that know a kind of file without building anything.
 AT_ONCE = {
-    ".py": [
-        "test_normalisation.py",
-        "test_segments.py",
-        "test_python_models.py",
-        "test_quality.py::test_the_models_of_the_layers_are_alike_but_for_the_layer",
-    ],
+    ".py": ["test_normalisation.py", "test_segments.py", "test_python_models.py"],
     ".csv": [
         "test_seeds.py",
         "test_manifest.py::test_the_weights_of_a_scorecard_are_positive_and_sum_to_1",
@@ -55,6 +50,7 @@ QUALITY = r"9_quality|macros/(judged|drifts|profile|sample_of|of_column|say_what
 ELSEWHERE = rf"^(?!.*({QUALITY}))"
 LATER = {
     "quality": (["test_quality.py"], QUALITY),
+    "erasure": (["test_erasure.py"], "eras|hash_identifier"),
     "golden customers": (["test_golden.py"], rf"{ELSEWHERE}(models|macros)"),
     "raw contract": (["test_raw_contract.py"], rf"{ELSEWHERE}(macros|models/1_staging)"),
     "increments": (["test_increments.py"], rf"{ELSEWHERE}(models|macros)"),
@@ -64,8 +60,8 @@ LATER = {
     "whole": (
         [
             "test_additivity.py", "test_no_leakage.py", "test_no_spend.py", "test_consent.py",
-            "test_calibration.py", "test_runs.py", "test_own_scorecard.py", "test_erasure.py",
-            "test_truth.py",
+            "test_calibration.py", "test_runs.py", "test_own_scorecard.py", "test_truth.py",
+            "test_erasure.py",
         ],
         ELSEWHERE,
     ),

@@ -70,6 +70,7 @@ class Project:
     output: str = "demo"  # of profiles.example.yml
     quality: bool = False  # whether the data are judged, too; that takes seconds
     can_fork: bool = True
+    keeps_log: bool = False  # of a fork; to write it takes a seventh of a small run
 
     @property
     def database(self) -> Path:
@@ -135,6 +136,7 @@ class Project:
             return self._fork(*line) if is_forked and self.can_fork else self.run(*line)
 
     def _fork(self, *line: str) -> subprocess.CompletedProcess:
+        line += () if self.keeps_log else ("--log-level-file", "none")
         with NamedTemporaryFile() as said:
             arguments = (line, self.home, self.environment, said.name)
             process = FORKS.Process(target=_dbt, args=arguments)

@@ -36,6 +36,11 @@ def as_csv(demo: Project, folder: Path) -> Project:
         duckdb.connect().execute(f"copy ({rows}) to '{path}' (header, delimiter ',')")
     spoil(folder / "raw" / "raw_crm" / "customers.csv", "birth_date", ["unknown"] * 3)
     spoil(folder / "raw" / "raw_loyalty" / "transaction_lines.csv", "amount", ["n/a"] * 5)
+    versions(
+        folder / "raw" / "raw_crm" / "customers.csv",
+        {"country": ""},
+        {"country": "zz", "_loaded_at": ""},
+    )
     surveys = folder / "raw" / "raw_crm" / "surveys.csv"
     with surveys.open("a") as file:
         file.write("SX1,C00000001,nps,9,store,soon,,\nSX2,C00000001,nps,9,store,later,,\n")
@@ -51,6 +56,14 @@ def spoil(path: Path, column: str, values: list[str]) -> None:
     for number, value in enumerate(values, start=1):
         cells = lines[number].split(",")
         lines[number] = ",".join([*cells[:place], value, *cells[place + 1 :]])
+    path.write_text("\n".join(lines) + "\n")
+
+
+def versions(path: Path, *changes: dict[str, str]) -> None:
+    """Add the last row of a CSV file once more for each change, with other values in it."""
+    lines = path.read_text().splitlines()
+    last = dict(zip(lines[0].split(","), lines[-1].split(","), strict=True))
+    lines += [",".join((last | change).values()) for change in changes]
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -144,6 +157,19 @@ def test_rows_with_an_unreadable_required_value_are_quarantined(demo, builds):
     )
     assert after.pop("raw_crm.surveys") == before.pop("raw_crm.surveys") + 2
     assert after == before
+
+
+def test_of_versions_loaded_at_once_the_fuller_counts_and_one_without_a_load_time_does_not(
+    demo, builds
+):
+    countries = (
+        "select customer_id, country from engagement_staging.stg_crm__customers order by all"
+    )
+    found = builds["csv_and_another_clock"].ask(countries)
+    assert None not in dict(found).values()
+    assert found == demo.ask(countries)
+    superseded = counts(builds["csv_and_another_clock"], "rows_superseded")["raw_crm.customers"]
+    assert superseded == counts(demo, "rows_superseded")["raw_crm.customers"] + 2
 
 
 def test_every_row_that_landed_is_counted(demo):
