@@ -1,5 +1,5 @@
 -- Over 100 lines: what identifies a person is followed through all systems in one place.
-{{ config(incremental_strategy="append", unique_key=["identifier_type", "identifier_hash"]) }}
+{{ config(incremental_strategy="append") }}
 
 with recursive
 

@@ -156,6 +156,7 @@ class Bench:
         results.unlink(missing_ok=True)
         full = ["--full-refresh"] if is_full else []
         line = self.project.command(command, *full, *options)
+        line += ["--log-level-file", "none"]
         code, said = run(line, self.project.home, self.project.environment)
         if code == 0:
             return ""

@@ -673,6 +673,37 @@ def again(demo, tmp_path) -> Project:
     return replace(demo, folder=tmp_path / "again", variables={"quality_least_rows": 10})
 
 
+def test_of_what_is_measured_again_only_what_has_changed_is_written(again):
+    """Of each layer, measures are spoiled that differ from another in one column of the key."""
+    key = ["table_name", "part", "column_name", "profile_date"]
+    tables = {layer: f"engagement_quality.int_profile__{layer}" for layer in LAYERS}
+    measures = [
+        f"select * exclude (written_at) from {table} order by all" for table in tables.values()
+    ]
+    before = [again.ask(measure) for measure in measures]
+    with duckdb.connect(str(again.database)) as connection:
+        connection.execute(
+            "delete from engagement_staging.int_marks where model_name like 'int_profile__%'"
+        )
+        for layer, table in tables.items():
+            for one in key:
+                if one == "part" and layer in ("raw", "staging"):
+                    continue  # what lands is not split
+                alike = " and ".join(
+                    f"other.{same} = measure.{same}" for same in key if same != one
+                )
+                ((count,),) = connection.execute(f"""
+                    update {table} set mean = coalesce(mean, 0) + 1 where rowid = (
+                        select max_by(rowid, profile_date) from {table} as measure
+                        where exists (
+                            from {table} as other where other.{one} != measure.{one} and {alike}
+                        )
+                    )""").fetchall()
+                assert count == 1, f"{layer}, {one}"
+    again.dbt("run", "--select", "int_profile__*")
+    assert [again.ask(measure) for measure in measures] == before
+
+
 def test_an_error_in_the_data_fails_the_build_and_says_what_to_do(again, tmp_path):
     raw = copy_raw(again.raw, tmp_path / "raw", {
         "raw_web.events": f"from rows where not ({LAST_DAY}) or hash(event_id) % 20 = 0"
