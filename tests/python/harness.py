@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import md5
 from importlib.util import module_from_spec, spec_from_file_location
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from uuid import uuid4
@@ -45,11 +46,6 @@ def environment(**more: str) -> dict[str, str]:
 
 # What dbt has parsed, by the settings that a parse rests on.
 PARSED = TemporaryDirectory(prefix="parsed_")
-# Loading what a build needs takes a fifth of a small one.
-FORKS = get_context("forkserver")
-FORKS.set_forkserver_preload(
-    ["dbt.cli.main", "dbt.adapters.duckdb", "dbt.task.build", "narwhals", "sklearn.cluster"]
-)
 # What builds and people leave in a project.
 LEFT = (".*", "data", "target", "logs", "profiles.yml")
 
@@ -139,7 +135,7 @@ class Project:
         line += () if self.keeps_log else ("--log-level-file", "none")
         with NamedTemporaryFile() as said:
             arguments = (line, self.home, self.environment, said.name)
-            process = FORKS.Process(target=_dbt, args=arguments)
+            process = _forks().Process(target=_dbt, args=arguments)
             process.start()
             process.join()
             text = Path(said.name).read_text()
@@ -197,6 +193,22 @@ class Project:
         salt = self.salt or "public-salt-of-the-demo"
         connection.create_function("engagement_salt", lambda: salt, [], "VARCHAR")
         return connection
+
+
+@cache
+def _forks() -> BaseContext:
+    """Forks of a process that has loaded what a build needs, which takes a third of a small one."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(
+        ["dbt.adapters.duckdb", "dbt.task.build", "narwhals", "sklearn.cluster", "dbt_once"]
+    )
+    before = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{before}"  # for dbt_once
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ["PYTHONPATH"] = before
+    return context
 
 
 def _dbt(line: list[str], folder: Path, environment: dict[str, str], said: str) -> None:
