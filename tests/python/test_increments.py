@@ -34,7 +34,7 @@ from histories import LAST_LOAD, SHAPES, History, Landing, literal, run_and_kill
 from test_own_scorecard import SEEDS
 
 CUSTOMERS = 120
-SEED_NUMBERS = range(int(os.environ.get("HISTORIES", "3")))
+SEED_NUMBERS = range(int(os.environ.get("HISTORIES", "5")))
 
 
 @dataclass(frozen=True)
