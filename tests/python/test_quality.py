@@ -440,6 +440,24 @@ def test_the_profile_counts_what_is_in_the_table(changed):
     assert found == [expected]
 
 
+@pytest.mark.parametrize(
+    ("layer", "table"),
+    [
+        ("intermediate", "int_engagement_variables"),
+        ("intermediate", "int_normalised_variables"),
+        ("marts", "fct_engagement_scores"),
+        ("marts", "fct_customer_segments"),
+        ("marts", "fct_customer_value"),
+    ],
+)
+def test_of_scores_the_date_that_is_judged_and_the_four_before_are_measured(demo, layer, table):
+    dates = demo.ask("select score_date from engagement_variables.int_score_dates")
+    measured = demo.ask(f"""
+        select distinct profile_date from engagement_quality.int_profile__{layer}
+        where table_name = '{table}' order by all""")
+    assert measured == sorted(dates)[-5:]
+
+
 def test_a_sample_is_the_same_whatever_the_order_of_the_rows(changed):
     sql = "select * from engagement_quality.int_sample__staging order by all"
     before = changed.connection.execute(sql).fetchall()
