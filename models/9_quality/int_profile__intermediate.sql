@@ -23,7 +23,6 @@
         "day": "activity_date",
         "where": "activity_date > " ~ dbt.dateadd("day", -35, as_of),
         "checks": {
-            "counts_before_it_happened": "counts_until < activity_date",
             "unidentified": "coalesce(excluded_reason, '') = 'unidentified'",
             "by_a_bot": "coalesce(excluded_reason, '') = 'bot'",
         },

@@ -17,10 +17,7 @@
         "part": "scorecard_version",
         "checks": {"without_a_level": "engagement_level is null"},
     },
-    "fct_customer_value": {
-        "relation": ref("fct_customer_value"),
-        "checks": {"more_returns_than_orders": "return_count > order_count"},
-    },
+    "fct_customer_value": {"relation": ref("fct_customer_value")},
 } %}
 {% for name, table in tables.items() %}
 {% do table.update({"types": column_types(table.relation)}) %}

@@ -440,6 +440,63 @@ def test_the_profile_counts_what_is_in_the_table(changed):
     assert found == [expected]
 
 
+# Layer -> table and check of its rows -> what is just right, and what is just not.
+EDGES = {
+    "raw": {
+        ("raw_web.events", "happened_after_its_load"): (
+            "event_at = _loaded_at + interval 1 hour",
+            "event_at = _loaded_at + interval 3601 second",
+        ),
+    },
+    "staging": {
+        ("stg_app__devices", "uninstalled_before_installed"): (
+            "uninstalled_at = installed_at", "uninstalled_at = installed_at - interval 1 second",
+        ),
+        ("stg_app__events", "lasts_less_than_nothing"): (
+            "engaged_seconds = 0", "engaged_seconds = -0.001",
+        ),
+        ("stg_crm__customer_merges", "merged_into_itself"): (
+            "into_customer_id = from_customer_id || ' '", "into_customer_id = from_customer_id",
+        ),
+        ("stg_crm__service_tickets", "closed_before_opened"): (
+            "closed_at = opened_at", "closed_at = opened_at - interval 1 second",
+        ),
+        ("stg_loyalty__promotions", "ends_before_it_starts"): (
+            "ends_at = starts_at", "ends_at = starts_at - interval 1 second",
+        ),
+        ("stg_loyalty__store_visits", "lasts_less_than_nothing"): (
+            "duration_seconds = 0", "duration_seconds = -0.001",
+        ),
+        ("stg_loyalty__transactions", "in_a_store_without_one"): (
+            "store_id = case when sales_channel = 'store' then 's1' end", "store_id = null",
+        ),
+        ("stg_web__events", "lasts_less_than_nothing"): (
+            "engaged_seconds = 0", "engaged_seconds = -0.001",
+        ),
+    },
+    "intermediate": {
+        ("int_consents", "ends_before_it_starts"): (
+            "counts_until = counts_from", "counts_until = counts_from - 1",
+        ),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", EDGES)
+def test_a_check_finds_what_is_just_not_right_and_leaves_what_just_is(changed, layer):
+    schemas = {"raw": "engagement_", "staging": "engagement_staging."}
+    for right_or_not, expected in enumerate([0, 1]):
+        for (table, _), values in EDGES[layer].items():
+            relation = schemas.get(layer, "engagement_activities.") + table
+            changed.connection.execute(f"update {relation} set {values[right_or_not]}")
+        changed.profile(layer)
+        for table, check in EDGES[layer]:
+            found = changed.connection.execute(f"""
+                select max(greatest) from engagement_quality.int_profile__{layer}
+                where table_name = '{table}' and column_name = '{check}'""").fetchall()
+            assert found == [(expected,)], f"{table}, {check}"
+
+
 @pytest.mark.parametrize(
     ("layer", "table"),
     [
