@@ -200,10 +200,10 @@ def _forks() -> BaseContext:
     """Forks of a process that has loaded what a build needs, which takes a third of a small one."""
     context = get_context("forkserver")
     context.set_forkserver_preload(
-        ["dbt.adapters.duckdb", "dbt.task.build", "narwhals", "sklearn.cluster", "dbt_once"]
+        ["dbt.adapters.duckdb", "dbt.task.build", "narwhals", "sklearn.cluster", "parsed_once"]
     )
     before = os.environ.get("PYTHONPATH", "")
-    os.environ["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{before}"  # for dbt_once
+    os.environ["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{before}"  # for parsed_once
     try:
         forkserver.ensure_running()
     finally:

@@ -1,7 +1,7 @@
 """Imported by the process that each dbt of the tests is forked from: parses the project once there.
 
 What dbt makes on the way (classes, schemas, templates) every fork then has, instead of making it
-again: seconds of each run.
+again: seconds of each run. (Its name must not begin with dbt_: dbt would take it for a plugin.)
 """
 
 import shutil
