@@ -352,6 +352,7 @@ def main() -> None:
         for verdict in check(to_judge(), arguments.mutants, ready, set(arguments.skip)):
             mutant = verdict.mutant
             if verdict.is_stillborn:
+                print(f"   -  {mutant.place}  {mutant.rule}: cannot be planned, another is drawn")
                 continue
             verdicts.append(verdict)
             print(
