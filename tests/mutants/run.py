@@ -111,7 +111,8 @@ class Bench:
         self.sound = sound
         self.project.folder.mkdir(parents=True)
         self._restore()
-        self.project.dbt("parse")  # what follows parses what changed alone
+        # What follows parses what changed alone; and a dbt that cannot start is no mutant's fault.
+        assert self._dbt("compile") == "", "dbt fails without any mutant"
 
     def judge(self, mutant: Mutant, skipped: set[str]) -> Verdict:
         """Let the tests run on a mutant until one fails."""
@@ -361,6 +362,10 @@ def main() -> None:
                 + f" ({verdict.seconds:.0f} s)",
                 flush=True,
             )
+    if not verdicts:
+        sys.exit(
+            "Nothing was judged: no mutant there, or none that can be planned or is not listed."
+        )
     sys.exit(not report(verdicts, known))
 
 

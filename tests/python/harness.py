@@ -20,6 +20,7 @@ from multiprocessing import forkserver, get_context
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
+from unittest.mock import patch
 from uuid import uuid4
 
 import duckdb
@@ -202,12 +203,8 @@ def _forks() -> BaseContext:
     context.set_forkserver_preload(
         ["dbt.adapters.duckdb", "dbt.task.build", "narwhals", "sklearn.cluster", "parsed_once"]
     )
-    before = os.environ.get("PYTHONPATH", "")
-    os.environ["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{before}"  # for parsed_once
-    try:
+    with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):  # for parsed_once
         forkserver.ensure_running()
-    finally:
-        os.environ["PYTHONPATH"] = before
     return context
 
 

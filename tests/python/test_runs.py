@@ -33,12 +33,12 @@ def test_history_scored_period_by_period_is_history_scored_at_once(demo, tmp_pat
     by_period = calibrated(demo, tmp_path / "by_period")
     done = by_period.run(
         sys.executable, "scripts/backfill.py",
-        "--from", "2026-08-31", "--to", "2026-09-30", "--target", "demo",
+        "--from", "2026-07-31", "--to", "2026-09-30", "--target", "demo",
         "--profiles-dir", str(by_period.folder), "--target-path", str(by_period.target),
         "--log-path", str(by_period.logs), "--vars", '{"raw_path": "raw"}',
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 of 2: 2026-09-30 scored" in done.stdout
+    assert "3 of 3: 2026-09-30 scored" in done.stdout
     same_rows(by_period.dbt("run"), demo, SCORES, key=3)
 
 
