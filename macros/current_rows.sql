@@ -100,8 +100,8 @@ many rows as it had then holds none that came with an earlier load time than tho
 {% macro is_newly_landed(source_name, table_name) %}
     {% set read_until = mark(column="loaded_until") %}
     {% set read = fromjson(mark_of(this.identifier, "rows_read") or "{}") %}
-    {% set read = read.get(source_name ~ "." ~ table_name, {}) %}
-    {% if read.get("rows") != row_count(source(source_name, table_name)) %}
+    {% set name = source_name ~ "." ~ table_name %}
+    {% if read.get(name, {}).get("rows") != raw_row_counts().get(name, 0) %}
         {% set read_until = dbt.dateadd("minute", -var("load_overlap_minutes"), read_until) %}
     {% endif %}
     {{ return("(_loaded_at is null or _loaded_at > " ~ read_until ~ ")") }}

@@ -23,9 +23,7 @@ Whether a row is of an erased customer, as SQL. columns: the names of the row's 
 nobody has asked to be erased.
 #}
 {% macro is_erased(columns) %}
-    {% if not execute or not row_count(relation_of("int_erased_identifiers")) %}
-        {{ return("false") }}
-    {% endif %}
+    {% if not erased_until() %}{{ return("false") }}{% endif %}
     {% set conditions = [] %}
     {% for column, kinds in identifier_columns().items() if column in columns %}
         {% do conditions.append(
@@ -65,13 +63,24 @@ nobody has asked to be erased.
 
 {# Whether identifiers have been erased since this model was written. #}
 {% macro has_new_erasures() %}
-    {% if not execute or not row_count(relation_of("int_erased_identifiers")) %}
-        {{ return(false) }}
+    {% set known = mark_of(this.identifier, "processed_at") %}
+    {{ return(erased_until() is not none and (not known or erased_until() > known)) }}
+{% endmacro %}
+
+
+{#
+When identifiers were last erased; none while nobody has asked for it. Read once per run, by what
+comes after int_erased_identifiers.
+#}
+{% macro erased_until() %}
+    {% if not execute %}{{ return(none) }}{% endif %}
+    {% if "erased_until" not in graph %}
+        {% set erased = relation_of("int_erased_identifiers") %}
+        {% do graph.update({"erased_until": run_query(
+            "select max(written_at) from " ~ erased
+        ).rows[0][0] if load_relation(erased) else none}) %}
     {% endif %}
-    {{ return(run_query(
-        "select count(*) from " ~ relation_of("int_erased_identifiers")
-        ~ " where written_at > " ~ mark()
-    ).rows[0][0] > 0) }}
+    {{ return(graph.erased_until) }}
 {% endmacro %}
 
 
@@ -80,8 +89,7 @@ After a run with erased customers: removes the replaced rows that tables keep fo
 next, and the list of whom they concern. It waits until every table has followed.
 #}
 {% macro purge_erased() %}
-    {% if execute and flags.WHICH in ["run", "build"] and adds_to("int_erased_identifiers")
-        and row_count(relation_of("int_erased_identifiers")) %}
+    {% if flags.WHICH in ["run", "build"] and erased_until() %}
         {% set keeping, following = [], [] %}
         {% for node in graph.nodes.values()
             if node.config.materialized == "incremental" and "quality" not in node.tags %}

@@ -47,13 +47,28 @@ The run up to which a model (this one, if none is named) has processed what lies
 {% endmacro %}
 
 
-{# A column of a model's row in int_marks; none where it has none. #}
+{# A column of a model's row in int_marks as the run found it; none where it has none. #}
 {% macro mark_of(model_name, column) %}
-    {% if not adds_to("int_marks") %}{{ return(none) }}{% endif %}
-    {{ return(run_query(
-        "select max(" ~ column ~ ") from " ~ relation_of("int_marks")
-        ~ " where model_name = '" ~ model_name ~ "'"
-    ).rows[0][0]) }}
+    {{ return(marks_found().get(model_name, {}).get(column)) }}
+{% endmacro %}
+
+
+{#
+int_marks as the run found it: {model_name: {column: value}}. Empty where all is built from nothing.
+A model's mark moves after its own rows are written, so within a run this says what every model is
+to ask for. Like all that a run reads once, it is kept in graph, which ends with the run.
+#}
+{% macro marks_found() %}
+    {% if "marks" not in graph %}
+        {% set marks = {} %}
+        {% if adds_to("int_marks") %}
+            {% for row in run_query("select * from " ~ relation_of("int_marks")).rows %}
+                {% do marks.update({row["model_name"]: row.dict()}) %}
+            {% endfor %}
+        {% endif %}
+        {% do graph.update({"marks": marks}) %}
+    {% endif %}
+    {{ return(graph.marks) }}
 {% endmacro %}
 
 
@@ -61,6 +76,7 @@ The run up to which a model (this one, if none is named) has processed what lies
 {% macro forget_mark() %}
     {% set marks = ref("int_marks") if model.name != "int_marks" %}
     {% if marks and model.config.materialized == "incremental" and not is_incremental() %}
+        {% do marks_found().pop(this.identifier, none) %}
         delete from {{ marks }} where model_name = '{{ this.identifier }}'
     {% endif %}
 {% endmacro %}
@@ -83,14 +99,10 @@ those it reads from that do too, so that a run of some models only does not lose
         {% set counts_all = config.get("incremental_strategy") in ["load_dates", "landed_keys"] %}
         {% set rows_read = rows_counted() if counts_all else {} %}
         {% for source_name, table_name in model.sources if model.sources | length == 1 %}
-            {% do rows_read.update({source_name ~ "." ~ table_name: {
-                "rows": row_count(source(source_name, table_name)),
-            }}) %}
+            {% set name = source_name ~ "." ~ table_name %}
+            {% do rows_read.update({name: {"rows": raw_row_counts().get(name, 0)}}) %}
         {% endfor %}
-        {% set times = [run_time()] %}
-        {% for name in followers_before(model.unique_id) %}
-            {% do times.append(mark(name)) %}
-        {% endfor %}
+        {% set followed = followers_before(model.unique_id) %}
         delete from {{ marks }} where model_name = '{{ this.identifier }}';
         insert into {{ marks }} (
             model_name, processed_since, processed_at, loaded_until, rows_read, settings
@@ -98,7 +110,8 @@ those it reads from that do too, so that a run of some models only does not lose
         select
             '{{ this.identifier }}',
             {{ mark() }},
-            {{ "least(" ~ times | join(", ") ~ ")" if times | length > 1 else times[0] }},
+            {{ "least(" ~ run_time() ~ ", " ~ oldest_mark(followed, marks) ~ ")" if followed
+                else run_time() }},
             {{ loaded_until }},
             '{{ tojson(rows_read) }}',
             '{{ tojson(settings_of_tables()) | replace("'", "''") }}'
@@ -106,8 +119,19 @@ those it reads from that do too, so that a run of some models only does not lose
 {% endmacro %}
 
 
+{# The run up to which all of some models have come, as SQL. #}
+{% macro oldest_mark(model_names, marks) %}
+    {{ return(
+        "(select case when count(*) = " ~ model_names | length ~ " then min(processed_at) else "
+        ~ long_ago() ~ " end from " ~ marks
+        ~ " where model_name in ('" ~ model_names | join("', '") ~ "'))"
+    ) }}
+{% endmacro %}
+
+
 {# What every row of the tables rests on: {setting: value}. With another, they are built anew. #}
 {% macro settings_of_tables() %}
+    {% if "settings" in graph %}{{ return(graph.settings) }}{% endif %}
     {% set settings = {} %}
     {% for name in [
         "load_columns", "source_timezones", "business_timezone", "score_period", "window_days",
@@ -121,19 +145,17 @@ those it reads from that do too, so that a run of some models only does not lose
         {% set seed = graph.nodes["seed." ~ project_name ~ "." ~ name] %}
         {% do settings.update({"seeds/" ~ name ~ ".csv": seed.checksum.checksum}) %}
     {% endfor %}
+    {% do graph.update({"settings": settings}) %}
     {{ return(settings) }}
 {% endmacro %}
 
 
 {# Before a run: stops it where a setting is not the one that the tables were built with. #}
 {% macro check_settings() %}
-    {% if execute and flags.WHICH in ["run", "build"] and adds_to("int_marks") %}
+    {% if execute and flags.WHICH in ["run", "build"] %}
         {% set present, changed = settings_of_tables(), [] %}
-        {% for row in run_query(
-            "select distinct settings from " ~ relation_of("int_marks")
-            ~ " where settings is not null"
-        ).rows %}
-            {% for name, value in fromjson(row[0]).items() if present.get(name, value) != value %}
+        {% for settings in marks_found().values() | map(attribute="settings") | select | unique %}
+            {% for name, value in fromjson(settings).items() if present.get(name, value) != value %}
                 {% do changed.append(
                     name ~ ": " ~ value ~ " then, " ~ present[name] ~ " now"
                     if not name.endswith(".csv") else name ~ " has changed"
@@ -209,15 +231,7 @@ says that it depends on int_touched_customers.
         if node.config.incremental_strategy == "due_scores" %}
         {% do names.append(node.name) %}
     {% endfor %}
-    (
-        select
-            case
-                when count(*) = {{ names | length }} then min(processed_at)
-                else {{ long_ago() }}
-            end
-        from {{ ref("int_marks") }}
-        where model_name in ('{{ names | join("', '") }}')
-    )
+    {{- return(oldest_mark(names, ref("int_marks"))) -}}
 {% endmacro %}
 
 

@@ -14,6 +14,11 @@ column is text, so a value may be unreadable as its type, and a line may be malf
 {% macro land_raw() %}
     {% if execute and flags.WHICH in ["build", "run"] %}
         {% set landed = raw_relations() %}
+        {% for source in raw_sources() | unique(attribute="schema") %}
+            {% do adapter.create_schema(
+                api.Relation.create(database=source.database, schema=source.schema)
+            ) %}
+        {% endfor %}
         {% set problems = [] %}
         {% for source in raw_sources() %}
             {% set key = source.source_name ~ "." ~ source.name %}
@@ -84,9 +89,6 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
     {% set expressions = [] %}
     {% set unreadable = [] %}
     {% set types = {} %}
-    {% do adapter.create_schema(
-        api.Relation.create(database=source.database, schema=source.schema)
-    ) %}
     {% if found %}
         {% do found.setdefault("from", files_relation(source, found.format, found.files)) %}
         {% for row in run_query("describe select * from " ~ found["from"]).rows %}

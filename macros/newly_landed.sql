@@ -17,14 +17,11 @@ so may have changed in place: those are read each time.
     {% set tables = [] %}
     {% set read = fromjson(mark_of(this.identifier, "rows_read") or "{}")
         if is_incremental() and not has_new_erasures() else {} %}
-    {% set now = rows_counted() if model.name != "int_raw_rows" else {} %}
     {% for raw in raw_sources() %}
         {% set name = raw.source_name ~ "." ~ raw.name %}
         {% set before = read.get(name, {}) %}
-        {% set rows_now = now[name].rows if name in now else
-            row_count(source(raw.source_name, raw.name)) %}
         {% set conditions = ["_loaded_at is null"] if before.get("has_undated") else [] %}
-        {% if before.get("rows") != rows_now %}
+        {% if before.get("rows") != raw_row_counts().get(name, 0) %}
             {% set since = before.get("newest") or "0001-01-02" %}
             {% set conditions = ["_loaded_at is null", "_loaded_at >= cast(" ~ dbt.dateadd(
                 "minute", -var("load_overlap_minutes"), "cast('" ~ since ~ "' as timestamp)"

@@ -16,8 +16,23 @@ the target lint, as the style of SQL is the same for each.
 {% endmacro %}
 
 
-{# How many rows a relation has; 0 where there is none, as before the first run. #}
-{% macro row_count(relation) %}
-    {% if not execute or not load_relation(relation) %}{{ return(0) }}{% endif %}
-    {{ return(run_query("select count(*) from " ~ relation).rows[0][0]) }}
+{#
+How many rows each raw table had when the run first asked: {"raw_crm.customers": 273}. What lands
+while it runs makes the next run look again, as it then has more rows than were counted.
+#}
+{% macro raw_row_counts() %}
+    {% if "raw_row_counts" not in graph %}
+        {% set counts, counted = [], {} %}
+        {% for raw in raw_sources() if load_relation(source(raw.source_name, raw.name)) %}
+            {% do counts.append(
+                "select '" ~ raw.source_name ~ "." ~ raw.name ~ "', count(*) from "
+                ~ source(raw.source_name, raw.name)
+            ) %}
+        {% endfor %}
+        {% for row in run_query(counts | join(" union all ")).rows if counts %}
+            {% do counted.update({row[0]: row[1]}) %}
+        {% endfor %}
+        {% do graph.update({"raw_row_counts": counted}) %}
+    {% endif %}
+    {{ return(graph.raw_row_counts) }}
 {% endmacro %}

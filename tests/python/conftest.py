@@ -29,7 +29,7 @@ def demo(tmp_path_factory, worker_id) -> Project:
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "demo"
     folder.mkdir(exist_ok=True)
-    project = Project(folder / "build", folder / "raw", quality=True, keeps_log=True)
+    project = Project(folder / "build", folder / "raw", quality=True, keeps_traces=True)
     with (folder / "lock").open("w") as lock:
         flock(lock, LOCK_EX)
         if not (folder / "done").exists():

@@ -4,6 +4,7 @@ What dbt makes on the way (classes, schemas, templates) every fork then has, ins
 again: seconds of each run. (Its name must not begin with dbt_: dbt would take it for a plugin.)
 """
 
+import gc
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,3 +21,5 @@ with TemporaryDirectory() as folder:
         "--project-dir", str(ROOT), "--profiles-dir", folder, "--target-path", folder,
         "--log-path", folder,
     ])  # fmt: skip
+
+gc.freeze()  # no fork looks through it for garbage

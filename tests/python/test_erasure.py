@@ -102,7 +102,7 @@ def erased(demo, tmp_path_factory) -> Erased:
                 as requests (customer_id, member_id, email)
         ) to '{raw / "raw_crm" / "erasure_requests.parquet"}' (format parquet)""")
     shutil.copytree(demo.folder, folder / "build")
-    after = Project(folder / "build", raw, keeps_log=True)
+    after = Project(folder / "build", raw, keeps_traces=True)
     shutil.rmtree(after.logs)
     shutil.rmtree(after.target)
     identifiers = identifiers_of(demo, {account}, {card})

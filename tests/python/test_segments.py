@@ -4,6 +4,7 @@ import duckdb
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import pytest
 from harness import model_module
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,17 +87,26 @@ def test_levels_with_a_margin_are_the_fold_that_a_loop_makes(paths):
     assert found == [level for path in paths for level in folded(path)]
 
 
+def levels_of(path: list[float]) -> list[int]:
+    """The levels of a customer with these scores, all fully covered."""
+    names = {
+        "customer_id": pa.string(), "score_date_number": pa.int32(), "score": pa.float64(),
+        "coverage": pa.float64(),
+    }  # fmt: skip
+    rows = [("C", number, score, 1.0) for number, score in enumerate(path)]
+    return by_duckdb(rows, names, leveled, "level_rank")
+
+
 def test_a_score_that_wavers_around_a_bound_keeps_its_level():
     """12 +- 1 is the margin: 11.5 and 12.9 change nothing, 13 lifts and 10.9 drops."""
-    path = [(11.9, 1.0), (12.9, 1.0), (13.0, 1.0), (11.0, 1.0), (10.9, 1.0), (12.5, 1.0)]
-    assert folded(path) == [1, 1, 2, 2, 1, 1]
-    rows = [("C", number, *step) for number, step in enumerate(path)]
-    names = dict(
-        customer_id=pa.string(), score_date_number=pa.int32(), score=pa.float64(),
-        coverage=pa.float64(),
-    )  # fmt: skip
-    found = by_duckdb(rows, names, leveled, "level_rank")
-    assert found == [1, 1, 2, 2, 1, 1]
+    assert levels_of([11.9, 12.9, 13.0, 11.0, 10.9, 12.5]) == [1, 1, 2, 2, 1, 1]
+
+
+@pytest.mark.parametrize("rank", [2, 3, 4, 5])
+def test_a_first_score_on_a_bound_has_the_level_above_it(rank):
+    bound, _ = BOUNDS[rank]
+    assert levels_of([bound]) == [rank]
+    assert levels_of([bound - 1e-6]) == [rank - 1]
 
 
 subscores = st.lists(
