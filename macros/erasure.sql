@@ -74,13 +74,14 @@ comes after int_erased_identifiers.
 #}
 {% macro erased_until() %}
     {% if not execute %}{{ return(none) }}{% endif %}
-    {% if "erased_until" not in graph %}
+    {% set known = read_once() %}
+    {% if "erased_until" not in known %}
         {% set erased = relation_of("int_erased_identifiers") %}
-        {% do graph.update({"erased_until": run_query(
+        {% do known.update({"erased_until": run_query(
             "select max(written_at) from " ~ erased
         ).rows[0][0] if load_relation(erased) else none}) %}
     {% endif %}
-    {{ return(graph.erased_until) }}
+    {{ return(known.erased_until) }}
 {% endmacro %}
 
 

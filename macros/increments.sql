@@ -56,19 +56,32 @@ The run up to which a model (this one, if none is named) has processed what lies
 {#
 int_marks as the run found it: {model_name: {column: value}}. Empty where all is built from nothing.
 A model's mark moves after its own rows are written, so within a run this says what every model is
-to ask for. Like all that a run reads once, it is kept in graph, which ends with the run.
+to ask for.
 #}
 {% macro marks_found() %}
-    {% if "marks" not in graph %}
+    {% set known = read_once() %}
+    {% if "marks" not in known %}
         {% set marks = {} %}
         {% if adds_to("int_marks") %}
             {% for row in run_query("select * from " ~ relation_of("int_marks")).rows %}
                 {% do marks.update({row["model_name"]: row.dict()}) %}
             {% endfor %}
         {% endif %}
-        {% do graph.update({"marks": marks}) %}
+        {% do known.update({"marks": marks}) %}
     {% endif %}
-    {{ return(graph.marks) }}
+    {{ return(known.marks) }}
+{% endmacro %}
+
+
+{#
+What a run has read and need not read again, by name; graph is what all models of a run share. Where
+one process runs dbt several times with what it parsed once, each run begins with nothing.
+#}
+{% macro read_once() %}
+    {% if graph.get("read_once", {}).get("invocation_id") != invocation_id %}
+        {% do graph.update({"read_once": {"invocation_id": invocation_id}}) %}
+    {% endif %}
+    {{ return(graph.read_once) }}
 {% endmacro %}
 
 
@@ -131,7 +144,8 @@ those it reads from that do too, so that a run of some models only does not lose
 
 {# What every row of the tables rests on: {setting: value}. With another, they are built anew. #}
 {% macro settings_of_tables() %}
-    {% if "settings" in graph %}{{ return(graph.settings) }}{% endif %}
+    {% set known = read_once() %}
+    {% if "settings" in known %}{{ return(known.settings) }}{% endif %}
     {% set settings = {} %}
     {% for name in [
         "load_columns", "source_timezones", "business_timezone", "score_period", "window_days",
@@ -145,7 +159,7 @@ those it reads from that do too, so that a run of some models only does not lose
         {% set seed = graph.nodes["seed." ~ project_name ~ "." ~ name] %}
         {% do settings.update({"seeds/" ~ name ~ ".csv": seed.checksum.checksum}) %}
     {% endfor %}
-    {% do graph.update({"settings": settings}) %}
+    {% do known.update({"settings": settings}) %}
     {{ return(settings) }}
 {% endmacro %}
 

@@ -21,7 +21,8 @@ How many rows each raw table had when the run first asked: {"raw_crm.customers":
 while it runs makes the next run look again, as it then has more rows than were counted.
 #}
 {% macro raw_row_counts() %}
-    {% if "raw_row_counts" not in graph %}
+    {% set known = read_once() %}
+    {% if "raw_row_counts" not in known %}
         {% set counts, counted = [], {} %}
         {% for raw in raw_sources() if load_relation(source(raw.source_name, raw.name)) %}
             {% do counts.append(
@@ -32,7 +33,7 @@ while it runs makes the next run look again, as it then has more rows than were 
         {% for row in run_query(counts | join(" union all ")).rows if counts %}
             {% do counted.update({row[0]: row[1]}) %}
         {% endfor %}
-        {% do graph.update({"raw_row_counts": counted}) %}
+        {% do known.update({"raw_row_counts": counted}) %}
     {% endif %}
-    {{ return(graph.raw_row_counts) }}
+    {{ return(known.raw_row_counts) }}
 {% endmacro %}

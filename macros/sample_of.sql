@@ -39,7 +39,7 @@ part: what the table is split by, numbers and texts: the columns}}.
                 {{ as_text(table.key) }} as row_key,
                 {{ names | join(", ") }}
             from {{ table.relation }}
-            where {{ table.get("where", "true") }}
+            where {{ table.where }}
             {% if not table.part %}
             -- Without parts, the others need not be put in order, nor kept in memory.
             order by key_hash, row_key

@@ -11,7 +11,6 @@ period to fit on.
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from calendar import monthrange
@@ -19,8 +18,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import yaml
-
-DBT = Path(sys.executable).with_name("dbt")
+from dbt.cli.main import dbtRunner
 
 
 def main() -> None:
@@ -31,14 +29,16 @@ def main() -> None:
         sys.exit(f"No {period} ends between {getattr(args, 'from')} and {args.to}.")
     for number, end in enumerate(ends, 1):
         started = time.monotonic()
-        selection = [] if number == 1 else ["--select", "int_score_dates+"]
+        # Of what comes before the scores, what says how far it has come, or all were due again.
+        later = ["--select", "int_touched_customers+", "int_score_dates+"]
+        selection = [] if number == 1 else later
         selection += ["--exclude", "tag:quality"]  # the build that goes on from there judges
         variables = args.vars | {"as_of_date": end.isoformat()}
-        command = [DBT, "--quiet", "run", *selection, "--vars", json.dumps(variables)]
+        command = ["--quiet", "run", *selection, "--vars", json.dumps(variables)]
         for name in ("target", "profiles_dir", "target_path", "log_path"):
             if value := getattr(args, name):
                 command += [f"--{name.replace('_', '-')}", value]
-        if subprocess.run(command).returncode:
+        if not dbtRunner().invoke(command).success:
             sys.exit(f"Stopped at {end}. Mend what dbt says above, then run the same again.")
         print(
             f"{number} of {len(ends)}: {end} scored in {time.monotonic() - started:.0f} s",

@@ -309,6 +309,7 @@ class Day:
 
     project: Project
     raw: Path
+    said: str  # by the run
     customers: str  # a list for SQL's `in`
     scores: dict[str, list[tuple]]  # of these customers before and after, at the last date
     others: dict[str, dict[str, tuple]]  # the others' rows before and after
@@ -334,9 +335,9 @@ def day(bench, tmp_path_factory) -> Day:
             select {columns}, {literal(landing.moment())} as _loaded_at, false as _is_deleted
             from (values {", ".join(map(str, cards))}) as cards (customer_id, member_id)
             cross join (select {literal(at)} as today_at)""")  # fmt: skip
-    project.dbt("run", "--selector", "near_real_time")
+    said = project.attempt("run", "--selector", "near_real_time").stdout
     scores["after"], others["after"] = project.ask(theirs), rows_but(project, customers)
-    return Day(project, landing.raw, customers, scores, others)
+    return Day(project, landing.raw, said, customers, scores, others)
 
 
 @pytest.fixture(scope="module")
@@ -351,6 +352,10 @@ def test_in_near_real_time_the_scores_of_those_who_did_something_are_a_full_buil
     assert [row for row in day.scores["after"] if row in day.scores["before"]] == []
     theirs = f"select * from ({LATEST}) where customer_id in {day.customers}"
     assert same_rows(day.project, day_from_nothing, theirs, key=len(SCORE_KEY)) == 6
+
+
+def test_a_run_in_near_real_time_says_how_many_customers_new_rows_concern(day):
+    assert "New rows concern 3 customers.\n" in day.said
 
 
 def test_in_near_real_time_nobody_elses_rows_are_touched(day):

@@ -10,8 +10,10 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from hashlib import md5
 from html import escape
 from importlib.util import module_from_spec, spec_from_file_location
 
@@ -523,6 +525,41 @@ def test_a_sample_is_the_same_whatever_the_order_of_the_rows(changed):
         f"create or replace table {STAGED} as from {STAGED} order by hash(event_id, 7)"
     )
     assert changed.connection.execute(sql).fetchall() == before
+
+
+# Layer, table and text column -> the rows that may be sampled, by what tells them apart.
+SAMPLED = {
+    ("raw", "raw_loyalty.transactions", "sales_channel"): """
+        select transaction_id, sales_channel from engagement_raw_loyalty.transactions
+        where _loaded_at > (
+            select max(newest_loaded_at) - interval 8 day from engagement_staging.int_raw_rows
+            where source_system = 'raw_loyalty')""",
+    ("staging", "stg_crm__customers", "country"): """
+        select customer_id, country from engagement_staging.stg_crm__customers
+        where replaced_at is null""",
+    ("intermediate", "int_activities", "channel"): """
+        select
+            concat_ws('|', coalesce(customer_id, unidentified_as), activity, activity_at),
+            channel
+        from engagement_activities.int_activities
+        where activity_date >= (
+            select max(score_date) - 27 from engagement_variables.int_score_dates)""",
+    ("marts", "fct_customer_segments", "persona"): """
+        select customer_id, persona from engagement_marts.fct_customer_segments
+        where is_latest""",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("layer", "table", "column"), SAMPLED)
+def test_the_sample_is_of_the_rows_whose_hashed_key_comes_first_of_the_recent_ones(
+    demo, layer, table, column
+):
+    rows = demo.ask(SAMPLED[layer, table, column])
+    first = sorted(rows, key=lambda row: (md5(row[0].encode()).hexdigest(), row[0]))[:2000]
+    found = demo.ask(f"""
+        select text_value from engagement_quality.int_sample__{layer}
+        where table_name = '{table}' and column_name = '{column}'""")
+    assert Counter(value for (value,) in found) == Counter(value for _, value in first)
 
 
 # The suites and models themselves.

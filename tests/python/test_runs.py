@@ -39,7 +39,12 @@ def test_history_scored_period_by_period_is_history_scored_at_once(demo, tmp_pat
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 of 3: 2026-09-30 scored" in done.stdout
-    same_rows(by_period.dbt("run"), demo, SCORES, key=3)
+    ((first, last),) = demo.ask(f"select min(score_date), max(score_date) from ({SCORES})")
+    said = (by_period.logs / "dbt.log").read_text() + by_period.attempt("run").stdout
+    assert re.findall(r"Everybody is scored anew (.+)\.", said) == [
+        f"from {first} to 2026-07-31", "for 2026-08-31", "for 2026-09-30", f"for {last}",
+    ]  # fmt: skip
+    same_rows(by_period, demo, SCORES, key=3)
 
 
 def test_customers_scored_in_batches_are_scored_as_all_at_once(demo, tmp_path):
