@@ -1,29 +1,79 @@
-"""What staging leaves out, whatever the table."""
+"""What becomes of the versions of a row, whatever the table."""
 
+import pytest
 from harness import Project, copy_raw, demo_contract
+from histories import SHAPES
 
-DELETED = """
-    from rows
+# Of each key one row, by its fate: kept (it lands, lands again as it was, and lands with a value
+# gone where one may be missing), deleted (it lands, and then as deleted) or known as deleted alone.
+FATES = """
+    select *, case
+        when hash({key}) % 3 = 0 and {has_value} then 'kept'
+        when hash({key}) % 3 = 1 then 'deleted'
+        else 'known as deleted'
+    end as fate
+    from (
+        select * replace (false as _is_deleted) from rows
+        qualify row_number() over (partition by {key} order by _loaded_at desc) = 1
+    )
+"""
+VERSIONS = """
+    with rows as ({fates})
+    select * exclude fate from rows where fate != 'known as deleted'
     union all by name
-    select * replace (_loaded_at + interval 1 minute as _loaded_at, true as _is_deleted) from rows
+    select * exclude fate replace (_loaded_at + interval 1 minute as _loaded_at) from rows
+    where fate = 'kept'
+    union all by name
+    select * exclude fate replace (
+        _loaded_at + interval 2 minute as _loaded_at, fate != 'kept' as _is_deleted {value_gone}
+    ) from rows
 """
 
 
-def test_rows_that_their_source_has_deleted_are_in_no_staging_table(demo, tmp_path):
-    raw = copy_raw(demo.raw, tmp_path / "raw", dict.fromkeys(demo_contract(), DELETED))
-    emptied = Project(tmp_path / "build", raw).build("--select", "path:models/1_staging")
-    tables = demo.ask("""
-        select table_name from information_schema.tables
-        where table_schema = 'engagement_staging' and table_name like 'stg\\_%' escape '\\'
-            and table_name != 'stg_crm__erasure_requests'
-        order by all""")
-    assert len(tables) >= len(demo_contract())
-    left = {
-        table: [
-            project.ask(f"select count(*) from engagement_staging.{table}")[0][0]
-            for project in (demo, emptied)
-        ]
-        for (table,) in tables
-    }
-    assert all(before > 0 for before, _ in left.values())
-    assert {table: after for table, (_, after) in left.items() if after} == {}
+def optional_column(table: str) -> str | None:
+    """The first of the table's columns that neither tells rows apart nor is required."""
+    shape = SHAPES[table]
+    for name, column in demo_contract()[table].items():
+        is_required = column.get("config", {}).get("meta", {}).get("required")
+        if not is_required and name not in (*shape.key, shape.id) and name[0] != "_":
+            return name
+    return None
+
+
+def fates_of(table: str) -> str:
+    column = optional_column(table)
+    has_value = f"{column} is not null" if column else "true"
+    return FATES.format(key=SHAPES[table].row_key, has_value=has_value)
+
+
+def versions_of(table: str) -> str:
+    column = optional_column(table)
+    gone = f", case when fate != 'kept' then {column} end as {column}" if column else ""
+    return VERSIONS.format(fates=fates_of(table), value_gone=gone)
+
+
+@pytest.fixture(scope="module")
+def landed(demo, tmp_path_factory) -> Project:
+    folder = tmp_path_factory.mktemp("landed")
+    raw = copy_raw(demo.raw, folder / "raw", {name: versions_of(name) for name in SHAPES})
+    return Project(folder / "build", raw).build("--select", "path:models/1_staging")
+
+
+@pytest.mark.parametrize("table", SHAPES)
+def test_each_version_of_a_row_is_staged_a_duplicate_superseded_or_deleted(landed, table):
+    source, name = table.split(".")
+    landings = f"""
+        select count(*) as landings from engagement_{table} where _rejected is null
+        group by {SHAPES[table].row_key}"""
+    keys = dict(landed.ask(f"select landings, count(*) from ({landings}) group by landings"))
+    known_as_deleted, deleted, kept = (keys.pop(number, 0) for number in (1, 2, 3))
+    assert known_as_deleted + deleted + kept and not keys
+    changes = optional_column(table) is not None
+    staged = f"engagement_staging.stg_{source.removeprefix('raw_')}__{name}"
+    assert landed.ask(f"select count(*) from {staged}") == [(kept,)]
+    assert landed.ask(f"""
+        select sum(rows_duplicate), sum(rows_superseded), sum(rows_deleted)
+        from engagement_staging.int_landed_again
+        where source_system || '.' || table_name = '{table}'""") == [
+        (kept * (1 if changes else 2), kept * changes + deleted, deleted + known_as_deleted)
+    ]  # fmt: skip
