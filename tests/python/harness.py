@@ -1,6 +1,5 @@
 """Runs the project as its users do: dbt in a process of its own, on files of its own."""
 
-import atexit
 import csv
 import json
 import os
@@ -212,6 +211,7 @@ def _forks() -> BaseContext:
 
 def _dbt(line: list[str], folder: Path, environment: dict[str, str], said: str) -> None:
     """dbt's command line in this process, which ends with its exit code."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import cli
 
     output = os.open(said, os.O_WRONLY)
@@ -223,7 +223,7 @@ def _dbt(line: list[str], folder: Path, environment: dict[str, str], said: str) 
     try:
         cli(line[1:])
     finally:
-        atexit._run_exitfuncs()  # a fork ends without; they close the database
+        DuckDBConnectionManager.close_all_connections()  # a fork ends without
 
 
 def _plain(values: np.ndarray) -> np.ndarray:
