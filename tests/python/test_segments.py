@@ -87,19 +87,34 @@ def test_levels_with_a_margin_are_the_fold_that_a_loop_makes(paths):
     assert found == [level for path in paths for level in folded(path)]
 
 
-def levels_of(path: list[float]) -> list[int]:
-    """The levels of a customer with these scores, all fully covered."""
+def levels_of(path: list[float], known_rank: int | None = None) -> list[int]:
+    """The levels of a customer with these scores, all fully covered.
+
+    known_rank: the one held before them, which an increment folds on from.
+    """
     names = {
         "customer_id": pa.string(), "score_date_number": pa.int32(), "score": pa.float64(),
-        "coverage": pa.float64(),
+        "coverage": pa.float64(), "known_rank": pa.int64(),
     }  # fmt: skip
-    rows = [("C", number, score, 1.0) for number, score in enumerate(path)]
-    return by_duckdb(rows, names, leveled, "level_rank")
+    held = [("C", 0, None, None, known_rank)] if known_rank else []
+    rows = held + [("C", number, score, 1.0, None) for number, score in enumerate(path, 1)]
+    found = by_duckdb(
+        rows, names, lambda frame: segments.levels(frame, BOUNDS, MINIMUM), "level_rank"
+    )
+    return found[len(held) :]
 
 
 def test_a_score_that_wavers_around_a_bound_keeps_its_level():
     """12 +- 1 is the margin: 11.5 and 12.9 change nothing, 13 lifts and 10.9 drops."""
     assert levels_of([11.9, 12.9, 13.0, 11.0, 10.9, 12.5]) == [1, 1, 2, 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("score", "levels"), [(10.9, [1, 1]), (11.0, [1, 2]), (12.9, [1, 2]), (13.0, [2, 2])]
+)
+def test_an_increment_folds_on_from_the_level_held_before(score, levels):
+    """12 +- 1 is the margin of the second level."""
+    assert [levels_of([score], known_rank=rank)[0] for rank in (1, 2)] == levels
 
 
 @pytest.mark.parametrize("rank", [2, 3, 4, 5])

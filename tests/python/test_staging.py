@@ -1,7 +1,10 @@
 """What becomes of the versions of a row, whatever the table."""
 
+import re
+
+import duckdb
 import pytest
-from harness import Project, copy_raw, demo_contract
+from harness import Project, copy_raw, demo_contract, files
 from histories import SHAPES
 
 # Of each key one row, by its fate: kept (it lands, lands again as it was, and lands with a value
@@ -77,3 +80,20 @@ def test_each_version_of_a_row_is_staged_a_duplicate_superseded_or_deleted(lande
         where source_system || '.' || table_name = '{table}'""") == [
         (kept * (1 if changes else 2), kept * changes + deleted, deleted + known_as_deleted)
     ]  # fmt: skip
+
+
+def test_too_many_rows_that_cannot_be_used_stop_the_build_and_are_counted(demo, tmp_path):
+    """Every eighth consent is given for a channel that nobody knows; a twentieth may be."""
+    changes = """
+        select * replace (
+            case when row_number() over () % 8 = 0 then 'pigeon' else channel end as channel)
+        from rows"""
+    raw = copy_raw(demo.raw, tmp_path / "raw", {"raw_crm.consents": changes})
+    (file,) = files(raw, "raw_crm.consents")
+    rows, bad = duckdb.sql(
+        f"select count(*), count(*) filter (channel = 'pigeon') from '{file}'"
+    ).fetchall()[0]
+    done = Project(tmp_path / "build", raw).attempt("run", "--select", "path:models/1_staging")
+    assert done.returncode != 0
+    share = f"{bad:,} of {rows:,} rows are set aside ({bad / rows:.1%}, at most 5.0% may be)"
+    assert re.search(rf"raw_crm\.consents: \w+ in column channel, {re.escape(share)}", done.stdout)
