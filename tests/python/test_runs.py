@@ -16,8 +16,8 @@ def again(demo, tmp_path) -> Project:
     return Project(tmp_path / "again", demo.raw)
 
 
-def test_a_run_without_new_rows_says_so(again):
-    said = again.attempt("run").stdout
+def test_a_run_without_new_rows_says_so_after_a_full_refresh_too(again):
+    said = again.dbt("run", "--full-refresh").attempt("run").stdout
     assert "Nothing new: no raw row that changes a score, no score computed." in said
 
 
