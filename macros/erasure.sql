@@ -90,7 +90,8 @@ After a run with erased customers: removes the replaced rows that tables keep fo
 next, and the list of whom they concern. It waits until every table has followed.
 #}
 {% macro purge_erased() %}
-    {% if flags.WHICH in ["run", "build"] and erased_until() %}
+    {% if execute and flags.WHICH in ["run", "build"] and adds_to("int_erased_identifiers")
+        and erased_until() %}
         {% set keeping, following = [], [] %}
         {% for node in graph.nodes.values()
             if node.config.materialized == "incremental" and "quality" not in node.tags %}

@@ -29,7 +29,7 @@ def main() -> None:
         sys.exit(f"No {period} ends between {getattr(args, 'from')} and {args.to}.")
     for number, end in enumerate(ends, 1):
         started = time.monotonic()
-        # Of what comes before the scores, what says how far it has come, or all were due again.
+        # With the activities: scores that have come further than them would be due again.
         later = ["--select", "int_touched_customers+", "int_score_dates+"]
         selection = [] if number == 1 else later
         selection += ["--exclude", "tag:quality"]  # the build that goes on from there judges

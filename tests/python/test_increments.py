@@ -335,9 +335,10 @@ def day(bench, tmp_path_factory) -> Day:
             select {columns}, {literal(landing.moment())} as _loaded_at, false as _is_deleted
             from (values {", ".join(map(str, cards))}) as cards (customer_id, member_id)
             cross join (select {literal(at)} as today_at)""")  # fmt: skip
-    said = project.attempt("run", "--selector", "near_real_time").stdout
+    done = project.attempt("run", "--selector", "near_real_time")
+    assert done.returncode == 0, done.stdout
     scores["after"], others["after"] = project.ask(theirs), rows_but(project, customers)
-    return Day(project, landing.raw, said, customers, scores, others)
+    return Day(project, landing.raw, done.stdout, customers, scores, others)
 
 
 @pytest.fixture(scope="module")

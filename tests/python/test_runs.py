@@ -40,7 +40,9 @@ def test_history_scored_period_by_period_is_history_scored_at_once(demo, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 of 3: 2026-09-30 scored" in done.stdout
     ((first, last),) = demo.ask(f"select min(score_date), max(score_date) from ({SCORES})")
-    said = (by_period.logs / "dbt.log").read_text() + by_period.attempt("run").stdout
+    done = by_period.attempt("run")
+    assert done.returncode == 0, done.stdout
+    said = (by_period.logs / "dbt.log").read_text() + done.stdout
     assert re.findall(r"Everybody is scored anew (.+)\.", said) == [
         f"from {first} to 2026-07-31", "for 2026-08-31", "for 2026-09-30", f"for {last}",
     ]  # fmt: skip
