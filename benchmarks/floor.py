@@ -45,6 +45,7 @@ OTHERS = {
     "store": ["category_bought"],
     "loyalty": ["points_earned"],
 }
+BATCHED = 3  # so many last steps of floor.sql are run for a batch of customers at a time
 UNSCORED = ["preference_withdrawn", "unsubscribed", "other"]
 
 
@@ -59,9 +60,17 @@ def main() -> None:
     prepare(connection, args.raw, project["vars"])
     script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
     steps = re.split(r"^-- step: (\w+)\n", script, flags=re.MULTILINE)
-    for name, statements in zip(steps[1::2], steps[2::2], strict=True):
+    steps = list(zip(steps[1::2], steps[2::2], strict=True))
+    for name, statements in steps[:-BATCHED]:
         with timed(name):
             connection.execute(statements)
+    batches = count_batches(connection, project["vars"]["scores_per_batch"])
+    connection.execute(f"set variable batches = {batches}")
+    for batch in range(batches):
+        connection.execute(f"set variable batch = {batch}")
+        for name, statements in steps[-BATCHED:]:
+            with timed(f"{name} {batch + 1}/{batches}"):
+                connection.execute(statements)
     with timed("fit"):
         scorecards = fit(connection, project["vars"])
     with timed("scores"):
@@ -81,7 +90,7 @@ class timed:
 
     def __exit__(self, *_):
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        print(f"  {self._name:<12} {wall:7.2f} s {cpu:7.2f} s CPU", flush=True)
+        print(f"  {self._name:<16} {wall:7.2f} s {cpu:7.2f} s CPU", flush=True)
 
 
 def read_yaml(name: str) -> dict:
@@ -118,6 +127,13 @@ def prepare(connection, raw: Path, settings: dict) -> None:
         select try_cast(channel as channel) as channel, runs_from, runs_until
         from read_csv('{PROJECT}/seeds/channels.csv', types = {dates})
     """)
+
+
+def count_batches(connection, scores_per_batch: int) -> int:
+    scores = connection.execute(
+        "select coalesce(sum(end_no - scored.first_no), 0) from scored cross join bound"
+    ).fetchone()[0]
+    return max(1, math.ceil(scores / scores_per_batch))
 
 
 def fit(connection, settings: dict) -> list[dict]:

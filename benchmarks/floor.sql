@@ -2,7 +2,8 @@
 -- runs it step by step (`-- step:` lines), then fits, scores and writes. See README.md.
 --
 -- From outside (floor.py): the variables raw (folder), zone, window_days and so on; the types
--- channel and activity; the tables bot_pattern and channel_run (seeds) and activity_kind.
+-- channel and activity; the tables bot_pattern and channel_run (seeds) and activity_kind. The steps
+-- from totals on are run once for every batch of customers, so that their memory is bounded.
 --
 -- Everything after identity works on integers: customer_no for a customer, a number for a score
 -- date. A big raw table is deduplicated in two steps: hash the keys, and only where a hash occurs
@@ -1011,148 +1012,7 @@ drop table category_bought;
 drop table card_activity;
 drop table voice;
 
--- step: totals
--- One row per customer and stretch of score dates with the same things in the window.
-create temp table cell as
-select
-    customer_no,
-    from_no,
-    until_no,
-    max(day) filter (is_engagement) as last_day,
-    (count(*) filter (activity = 'email_sent'))::double as email_sent,
-    (count(*) filter (activity = 'email_bounced'))::double as email_bounced,
-    (count(*) filter (activity = 'email_opened'))::double as email_opened,
-    (count(*) filter (activity = 'email_clicked'))::double as email_clicked,
-    (count(*) filter (activity = 'postal_sent'))::double as postal_sent,
-    (count(*) filter (activity = 'postal_replied'))::double as postal_replied,
-    (count(*) filter (activity = 'sms_sent'))::double as sms_sent,
-    (count(*) filter (activity = 'sms_answered'))::double as sms_answered,
-    (count(*) filter (activity = 'push_sent'))::double as push_sent,
-    (count(*) filter (activity = 'push_opened'))::double as push_opened,
-    (count(*) filter (activity = 'web_visited'))::double as web_visited,
-    (count(*) filter (activity = 'app_visited'))::double as app_visited,
-    (count(*) filter (activity = 'online_ordered'))::double as online_ordered,
-    (count(*) filter (activity = 'review_written'))::double as review_written,
-    (count(*) filter (activity = 'event_attended'))::double as event_attended,
-    (count(*) filter (activity = 'service_contacted'))::double as service_contacted,
-    (count(*) filter (activity = 'promotion_joined'))::double as promotion_joined,
-    (count(*) filter (activity = 'benefit_redeemed'))::double as benefit_redeemed,
-    (count(*) filter (activity = 'points_earned'))::double as points_earned,
-    (count(*) filter (activity = 'points_burned'))::double as points_burned,
-    (count(*) filter (activity = 'referral_made'))::double as referral_made,
-    (count(*) filter (activity = 'survey_answered'))::double as survey_answered,
-    (count(*) filter (activity = 'preference_given'))::double as preference_given,
-    (count(*) filter (activity in ('store_purchased', 'store_visited', 'event_attended')))::double
-        as store_visited,
-    coalesce(sum(seconds) filter (activity = 'web_visited'), 0) as web_seconds,
-    coalesce(sum(seconds) filter (activity = 'app_visited'), 0) as app_seconds,
-    coalesce(sum(seconds) filter (activity in ('store_visited', 'event_attended')), 0)
-        as store_seconds
-from activity
-inner join activity_kind using (activity)
-where until_no > from_no
-group by customer_no, from_no, until_no;
-
-create temp table active_day as
-select customer_no, day, any_value(from_no) as from_no, max(until_no) as until_no
-from activity
-semi join (select * from activity_kind where is_engagement) using (activity)
-where until_no > from_no
-group by customer_no, day;
-
-create temp table day_cell as
-select
-    customer_no,
-    from_no,
-    until_no,
-    sum(pow(2.0::double, (day - '2000-01-01'::date) / getvariable('half_life_days')::double))
-        as growth
-from active_day
-group by customer_no, from_no, until_no;
-
-create temp table activity_total as
-select
-    customer_no,
-    score_no,
-    max(last_day) as last_day,
-    sum(growth) as growth,
-    sum(email_sent) as email_sent,
-    sum(email_bounced) as email_bounced,
-    sum(email_opened) as email_opened,
-    sum(email_clicked) as email_clicked,
-    sum(postal_sent) as postal_sent,
-    sum(postal_replied) as postal_replied,
-    sum(sms_sent) as sms_sent,
-    sum(sms_answered) as sms_answered,
-    sum(push_sent) as push_sent,
-    sum(push_opened) as push_opened,
-    sum(web_visited) as web_visited,
-    sum(app_visited) as app_visited,
-    sum(online_ordered) as online_ordered,
-    sum(review_written) as review_written,
-    sum(event_attended) as event_attended,
-    sum(service_contacted) as service_contacted,
-    sum(promotion_joined) as promotion_joined,
-    sum(benefit_redeemed) as benefit_redeemed,
-    sum(points_earned) as points_earned,
-    sum(points_burned) as points_burned,
-    sum(referral_made) as referral_made,
-    sum(survey_answered) as survey_answered,
-    sum(preference_given) as preference_given,
-    sum(store_visited) as store_visited,
-    round(sum(web_seconds), 3) as web_seconds,
-    round(sum(app_seconds), 3) as app_seconds,
-    round(sum(store_seconds), 3) as store_seconds
-from (
-    select
-        cell.*,
-        coalesce(growth, 0) as growth,
-        unnest(range(cell.from_no::bigint, cell.until_no::bigint))::usmallint as score_no
-    from cell
-    left join day_cell using (customer_no, from_no, until_no)
-)
-group by customer_no, score_no;
-
-drop table cell;
-drop table day_cell;
-
--- A week counts as long as one of its active days does. Those of one week begin to count at the
--- same score date or the next, so their stretches have no gap between them.
-create temp table week_total as
-select customer_no, score_no, sum(weeks) as weeks
-from (
-    select
-        customer_no,
-        unnest(range(from_no, until_no))::usmallint as score_no,
-        weeks
-    from (
-        select customer_no, from_no, until_no, count(*)::double as weeks
-        from (
-            select customer_no, min(from_no)::bigint as from_no, max(until_no)::bigint as until_no
-            from active_day
-            group by customer_no, date_trunc('week', day)
-        )
-        group by customer_no, from_no, until_no
-    )
-)
-group by customer_no, score_no;
-
-drop table active_day;
-
-create temp table category_total as
-select customer_no, score_no, count(*)::double as categories
-from (
-    select distinct
-        customer_no, label, unnest(range(from_no::bigint, until_no::bigint))::usmallint as score_no
-    from (
-        select customer_no, label, from_no, max(until_no) as until_no from activity
-        where activity = 'category_bought' and until_no > from_no
-        group by customer_no, label, from_no
-    )
-)
-group by customer_no, score_no;
-
--- step: states
+-- step: company
 create temp table bound as
 select
     (select min(day) from activity) as first_day,
@@ -1160,71 +1020,6 @@ select
     max(score_no) + 1 as end_no,
     max(score_date) as as_of
 from score_date;
-
--- What customers have told and not taken back.
-create temp table preference_total as
-select customer_no, score_no, count(*)::double as preferences
-from (
-    select customer_no, unnest(range(from_no, until_no))::usmallint as score_no
-    from (
-        select
-            customer_no,
-            activity,
-            greatest(from_no, first_no)::bigint as from_no,
-            coalesce(
-                lead(from_no) over (
-                    partition by customer_no, label order by happened_at, activity::varchar
-                ),
-                end_no
-            )::bigint as until_no
-        from activity
-        cross join bound
-        where activity in ('preference_given', 'preference_withdrawn') and from_no is not null
-    )
-    where activity = 'preference_given' and until_no > from_no
-)
-group by customer_no, score_no;
-
-create temp table consent_total as
-select
-    customer_no,
-    score_no,
-    bool_or(channel = 'email' and is_granted) as email_granted,
-    bool_or(channel = 'email' and is_left) as email_left,
-    bool_or(channel = 'postal' and is_granted) as postal_granted,
-    bool_or(channel = 'postal' and is_left) as postal_left,
-    bool_or(channel = 'sms' and is_granted) as sms_granted,
-    bool_or(channel = 'sms' and is_left) as sms_left,
-    bool_or(channel = 'push' and is_granted) as push_granted,
-    bool_or(channel = 'push' and is_left) as push_left
-from (
-    select
-        customer_no,
-        channel,
-        is_granted,
-        is_left,
-        unnest(range(from_no, until_no))::usmallint as score_no
-    from (
-        select
-            customer_no,
-            channel,
-            is_granted,
-            is_left,
-            greatest(coalesce(started.score_no, first_no), first_no)::bigint as from_no,
-            case
-                when until_day <= as_of
-                    then greatest(coalesce(ended.score_no, first_no), first_no)
-                else end_no
-            end::bigint as until_no
-        from consent
-        cross join bound
-        left join day_number as started on started.day = from_day
-        left join day_number as ended on ended.day = until_day
-        where from_day <= as_of
-    )
-    where until_no > from_no and (is_granted or is_left)
-)
-group by customer_no, score_no;
 
 -- What the company runs, and asks its customers, at each score date.
 create temp table offer as
@@ -1344,8 +1139,221 @@ cross join bound
 left join day_number on day_number.day = scored_from
 where scored_from <= as_of;
 
+-- step: totals
+create temp table batch_activity as
+select * from activity
+where customer_no % getvariable('batches') = getvariable('batch');
+
+-- One row per customer and stretch of score dates with the same things in the window.
+create temp table cell as
+select
+    customer_no,
+    from_no,
+    until_no,
+    max(day) filter (is_engagement) as last_day,
+    (count(*) filter (activity = 'email_sent'))::double as email_sent,
+    (count(*) filter (activity = 'email_bounced'))::double as email_bounced,
+    (count(*) filter (activity = 'email_opened'))::double as email_opened,
+    (count(*) filter (activity = 'email_clicked'))::double as email_clicked,
+    (count(*) filter (activity = 'postal_sent'))::double as postal_sent,
+    (count(*) filter (activity = 'postal_replied'))::double as postal_replied,
+    (count(*) filter (activity = 'sms_sent'))::double as sms_sent,
+    (count(*) filter (activity = 'sms_answered'))::double as sms_answered,
+    (count(*) filter (activity = 'push_sent'))::double as push_sent,
+    (count(*) filter (activity = 'push_opened'))::double as push_opened,
+    (count(*) filter (activity = 'web_visited'))::double as web_visited,
+    (count(*) filter (activity = 'app_visited'))::double as app_visited,
+    (count(*) filter (activity = 'online_ordered'))::double as online_ordered,
+    (count(*) filter (activity = 'review_written'))::double as review_written,
+    (count(*) filter (activity = 'event_attended'))::double as event_attended,
+    (count(*) filter (activity = 'service_contacted'))::double as service_contacted,
+    (count(*) filter (activity = 'promotion_joined'))::double as promotion_joined,
+    (count(*) filter (activity = 'benefit_redeemed'))::double as benefit_redeemed,
+    (count(*) filter (activity = 'points_earned'))::double as points_earned,
+    (count(*) filter (activity = 'points_burned'))::double as points_burned,
+    (count(*) filter (activity = 'referral_made'))::double as referral_made,
+    (count(*) filter (activity = 'survey_answered'))::double as survey_answered,
+    (count(*) filter (activity = 'preference_given'))::double as preference_given,
+    (count(*) filter (activity in ('store_purchased', 'store_visited', 'event_attended')))::double
+        as store_visited,
+    coalesce(sum(seconds) filter (activity = 'web_visited'), 0) as web_seconds,
+    coalesce(sum(seconds) filter (activity = 'app_visited'), 0) as app_seconds,
+    coalesce(sum(seconds) filter (activity in ('store_visited', 'event_attended')), 0)
+        as store_seconds
+from batch_activity
+inner join activity_kind using (activity)
+where until_no > from_no
+group by customer_no, from_no, until_no;
+
+create temp table active_day as
+select customer_no, day, any_value(from_no) as from_no, max(until_no) as until_no
+from batch_activity
+semi join (select * from activity_kind where is_engagement) using (activity)
+where until_no > from_no
+group by customer_no, day;
+
+create temp table day_cell as
+select
+    customer_no,
+    from_no,
+    until_no,
+    sum(pow(2.0::double, (day - '2000-01-01'::date) / getvariable('half_life_days')::double))
+        as growth
+from active_day
+group by customer_no, from_no, until_no;
+
+create temp table activity_total as
+select
+    customer_no,
+    score_no,
+    max(last_day) as last_day,
+    sum(growth) as growth,
+    sum(email_sent) as email_sent,
+    sum(email_bounced) as email_bounced,
+    sum(email_opened) as email_opened,
+    sum(email_clicked) as email_clicked,
+    sum(postal_sent) as postal_sent,
+    sum(postal_replied) as postal_replied,
+    sum(sms_sent) as sms_sent,
+    sum(sms_answered) as sms_answered,
+    sum(push_sent) as push_sent,
+    sum(push_opened) as push_opened,
+    sum(web_visited) as web_visited,
+    sum(app_visited) as app_visited,
+    sum(online_ordered) as online_ordered,
+    sum(review_written) as review_written,
+    sum(event_attended) as event_attended,
+    sum(service_contacted) as service_contacted,
+    sum(promotion_joined) as promotion_joined,
+    sum(benefit_redeemed) as benefit_redeemed,
+    sum(points_earned) as points_earned,
+    sum(points_burned) as points_burned,
+    sum(referral_made) as referral_made,
+    sum(survey_answered) as survey_answered,
+    sum(preference_given) as preference_given,
+    sum(store_visited) as store_visited,
+    round(sum(web_seconds), 3) as web_seconds,
+    round(sum(app_seconds), 3) as app_seconds,
+    round(sum(store_seconds), 3) as store_seconds
+from (
+    select
+        cell.*,
+        coalesce(growth, 0) as growth,
+        unnest(range(cell.from_no::bigint, cell.until_no::bigint))::usmallint as score_no
+    from cell
+    left join day_cell using (customer_no, from_no, until_no)
+)
+group by customer_no, score_no;
+
+drop table cell;
+drop table day_cell;
+
+-- A week counts as long as one of its active days does. Those of one week begin to count at the
+-- same score date or the next, so their stretches have no gap between them.
+create temp table week_total as
+select customer_no, score_no, sum(weeks) as weeks
+from (
+    select
+        customer_no,
+        unnest(range(from_no, until_no))::usmallint as score_no,
+        weeks
+    from (
+        select customer_no, from_no, until_no, count(*)::double as weeks
+        from (
+            select customer_no, min(from_no)::bigint as from_no, max(until_no)::bigint as until_no
+            from active_day
+            group by customer_no, date_trunc('week', day)
+        )
+        group by customer_no, from_no, until_no
+    )
+)
+group by customer_no, score_no;
+
+drop table active_day;
+
+create temp table category_total as
+select customer_no, score_no, count(*)::double as categories
+from (
+    select distinct
+        customer_no, label, unnest(range(from_no::bigint, until_no::bigint))::usmallint as score_no
+    from (
+        select customer_no, label, from_no, max(until_no) as until_no from batch_activity
+        where activity = 'category_bought' and until_no > from_no
+        group by customer_no, label, from_no
+    )
+)
+group by customer_no, score_no;
+
+-- step: states
+-- What customers have told and not taken back.
+create temp table preference_total as
+select customer_no, score_no, count(*)::double as preferences
+from (
+    select customer_no, unnest(range(from_no, until_no))::usmallint as score_no
+    from (
+        select
+            customer_no,
+            activity,
+            greatest(from_no, first_no)::bigint as from_no,
+            coalesce(
+                lead(from_no) over (
+                    partition by customer_no, label order by happened_at, activity::varchar
+                ),
+                end_no
+            )::bigint as until_no
+        from batch_activity
+        cross join bound
+        where activity in ('preference_given', 'preference_withdrawn') and from_no is not null
+    )
+    where activity = 'preference_given' and until_no > from_no
+)
+group by customer_no, score_no;
+
+create temp table consent_total as
+select
+    customer_no,
+    score_no,
+    bool_or(channel = 'email' and is_granted) as email_granted,
+    bool_or(channel = 'email' and is_left) as email_left,
+    bool_or(channel = 'postal' and is_granted) as postal_granted,
+    bool_or(channel = 'postal' and is_left) as postal_left,
+    bool_or(channel = 'sms' and is_granted) as sms_granted,
+    bool_or(channel = 'sms' and is_left) as sms_left,
+    bool_or(channel = 'push' and is_granted) as push_granted,
+    bool_or(channel = 'push' and is_left) as push_left
+from (
+    select
+        customer_no,
+        channel,
+        is_granted,
+        is_left,
+        unnest(range(from_no, until_no))::usmallint as score_no
+    from (
+        select
+            customer_no,
+            channel,
+            is_granted,
+            is_left,
+            greatest(coalesce(started.score_no, first_no), first_no)::bigint as from_no,
+            case
+                when until_day <= as_of
+                    then greatest(coalesce(ended.score_no, first_no), first_no)
+                else end_no
+            end::bigint as until_no
+        from consent
+        cross join bound
+        left join day_number as started on started.day = from_day
+        left join day_number as ended on ended.day = until_day
+        where
+            from_day <= as_of
+            and customer_no % getvariable('batches') = getvariable('batch')
+    )
+    where until_no > from_no and (is_granted or is_left)
+)
+group by customer_no, score_no;
+
 -- step: variables
-create temp table variable as
+create temp table batch_variable as
 with total as (
     select
         scored.customer_no,
@@ -1429,6 +1437,7 @@ with total as (
     left join category_total using (customer_no, score_no)
     left join preference_total using (customer_no, score_no)
     left join consent_total using (customer_no, score_no)
+    where customer_no % getvariable('batches') = getvariable('batch')
 )
 
 select
@@ -1490,3 +1499,14 @@ select
     if(is_web_reached and has_review_written, review_written, null) as reviews_written,
     if(is_member and has_referral_made, referral_made, null) as referrals_made
 from total;
+
+create temp table if not exists variable as from batch_variable limit 0;
+insert into variable from batch_variable;
+
+drop table batch_activity;
+drop table activity_total;
+drop table week_total;
+drop table category_total;
+drop table preference_total;
+drop table consent_total;
+drop table batch_variable;
