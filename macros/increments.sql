@@ -96,8 +96,8 @@ one process runs dbt several times with what it parsed once, each run begins wit
 
 
 {#
-After a table is written: its mark. A table that follows int_touched_customers is never further than
-those it reads from that do too, so that a run of some models only does not lose anything.
+After a table is written: its mark. It is never further than those of the tables it reads from that
+follow int_touched_customers, so that a run of some models only does not lose anything.
 #}
 {% macro advance_mark() %}
     {% set marks = ref("int_marks") if model.name != "int_marks" %}
@@ -187,17 +187,11 @@ those it reads from that do too, so that a run of some models only does not lose
 {% endmacro %}
 
 
-{# The nearest models before a follower of int_touched_customers that follow it too, by name. #}
+{# The nearest models before another that follow int_touched_customers, by name. #}
 {% macro followers_before(unique_id, found=none, seen=none) %}
     {% set strategies = ["touched_rows", "due_scores"] %}
-    {% set node = graph.nodes.get(unique_id) %}
-    {% if found is none %}
-        {% if not node or node.config.incremental_strategy not in strategies %}
-            {{ return([]) }}
-        {% endif %}
-        {% set found, seen = [], [] %}
-    {% endif %}
-    {% for parent_id in node.depends_on.nodes
+    {% if found is none %}{% set found, seen = [], [] %}{% endif %}
+    {% for parent_id in graph.nodes[unique_id].depends_on.nodes
         if parent_id in graph.nodes and parent_id not in seen %}
         {% do seen.append(parent_id) %}
         {% set parent = graph.nodes[parent_id] %}
@@ -219,6 +213,20 @@ those it reads from that do too, so that a run of some models only does not lose
         {{ return(false) }}
     {% endif %}
     {{ return(adapter.get_relation(node.database, node.schema, node.alias) is not none) }}
+{% endmacro %}
+
+
+{# Those of some models with rows that came or went since this model's mark, by name. #}
+{% macro written_since_mark(model_names) %}
+    {% set questions = [] %}
+    {% for name in model_names %}
+        {% set written_at = "touched_at" if name == "int_touched_customers" else "written_at" %}
+        {% do questions.append(
+            "select '" ~ name ~ "' where exists (select 1 from " ~ relation_of(name)
+            ~ " where " ~ written_at ~ " > " ~ mark() ~ ")"
+        ) %}
+    {% endfor %}
+    {{ return(run_query(questions | join(" union all ")).columns[0].values() | list) }}
 {% endmacro %}
 
 

@@ -45,4 +45,11 @@
 {% do table.update({"types": column_types(table.relation)}) %}
 {% endfor %}
 
+-- Where nothing is new that moves them, they are as they were.
+{% if execute and is_incremental() and not written_since_mark([
+    "int_touched_customers", "int_customers", "int_running_activities", "int_restated_scorecards"
+]) %}
+{% set tables = {} %}
+{% endif %}
+
 {{ profile(tables) }}

@@ -30,4 +30,12 @@
 {% endif %}
 {% endfor %}
 
+-- Where nothing is new that moves them, they are as they were.
+{% if execute and is_incremental() and not written_since_mark([
+    "int_touched_customers", "int_customers", "int_running_activities", "int_restated_scorecards",
+    "int_restated_segments", "stg_loyalty__transaction_amounts"
+]) %}
+{% set tables = {} %}
+{% endif %}
+
 {{ profile(tables) }}

@@ -48,15 +48,7 @@
 } %}
 
 -- Of an increment, the tables with rows written since they were last profiled.
-{% set questions, since = [], mark() %}
-{% for name in days %}
-{% do questions.append(
-    "select '" ~ name ~ "' as table_name where exists (select 1 from " ~ ref(name)
-    ~ " where written_at > " ~ since ~ ")"
-) %}
-{% endfor %}
-{% set due = run_query(questions | join(" union all ")).columns[0].values()
-    if execute and is_incremental() else days %}
+{% set due = written_since_mark(days) if execute and is_incremental() else days %}
 
 {% set tables = {} %}
 {% for name, day in days.items() if name in due %}
@@ -70,7 +62,7 @@
     "day": day,
     "where": "replaced_at is null",
     "due": "cast(" ~ day ~ " as date) in (select cast(" ~ day ~ " as date) from " ~ relation
-        ~ " where written_at > " ~ since ~ ")" if day else none,
+        ~ " where written_at > " ~ mark() ~ ")" if day else none,
 }}) %}
 {% endfor %}
 

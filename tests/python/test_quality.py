@@ -816,6 +816,45 @@ def test_of_what_is_measured_again_only_what_has_changed_is_written(again):
     assert [again.ask(measure) for measure in measures] == before
 
 
+# What moves activities, scores or segments, and the layers that are measured again after it.
+MOVED_BY = {
+    "nothing": [],
+    "activities.int_touched_customers": ["intermediate", "marts"],
+    "identity.int_customers": ["intermediate", "marts"],
+    "variables.int_running_activities": ["intermediate", "marts"],
+    "normalised.int_restated_scorecards": ["intermediate", "marts"],
+    "segments.int_restated_segments": ["marts"],
+    "staging.stg_loyalty__transaction_amounts": ["marts"],
+}
+
+
+@pytest.mark.parametrize("moved_by", MOVED_BY)
+def test_scores_are_measured_again_where_something_is_new_that_moves_them(again, moved_by):
+    """Where nothing is, what this test has spoiled is not looked at."""
+    profiles = [f"int_profile__{layer}" for layer in ("intermediate", "marts")]
+    is_spoiled = "rhythm = 'score date' and greatest = -1"
+    with duckdb.connect(str(again.database)) as connection:
+        for profile in profiles:
+            connection.execute(f"""
+                update engagement_quality.{profile} set greatest = -1
+                where rhythm = 'score date' and greatest is not null""")
+        if moved_by == "activities.int_touched_customers":
+            connection.execute(f"""
+                insert into engagement_{moved_by} (customer_id, touched_from, touched_at)
+                values ('somebody', '2026-10-01', '2100-01-01')""")
+        elif MOVED_BY[moved_by]:
+            connection.execute(f"""
+                update engagement_{moved_by} set written_at = '2100-01-01'
+                where rowid = (select min(rowid) from engagement_{moved_by})""")
+    again.dbt("run", "--select", *profiles)
+    measured = [
+        profile.removeprefix("int_profile__")
+        for profile in profiles
+        if not again.ask(f"select 1 from engagement_quality.{profile} where {is_spoiled}")
+    ]
+    assert measured == MOVED_BY[moved_by]
+
+
 def test_an_error_in_the_data_fails_the_build_and_says_what_to_do(again, tmp_path):
     raw = copy_raw(again.raw, tmp_path / "raw", {
         "raw_web.events": f"from rows where not ({LAST_DAY}) or hash(event_id) % 20 = 0"
