@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import duckdb
-from warehouse import output
+from warehouse import opened, output
 
 
 def compact(path):
@@ -38,8 +38,7 @@ def main():
     if found["type"] != "duckdb":
         sys.exit("Only a DuckDB file can be compacted; a warehouse has its own way (VACUUM, say).")
     path = Path(found["path"])
-    if not path.exists():
-        sys.exit(f"{path} does not exist yet. Run `make build TARGET={arguments.target}` first.")
+    opened(path, arguments.target).close()
     before, after = compact(path)
     for folder in ("target", "logs"):
         shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 import yaml
 
-PLUGINS = Path(__file__).resolve().parents[1] / "plugins" / "spark"
+PROJECT = Path(__file__).resolve().parents[1]
+PLUGINS = PROJECT / "plugins" / "spark"
 
 
 class Spark:
@@ -40,14 +41,42 @@ def output(target):
     return outputs[target]
 
 
-def connect(target):
-    """A reading connection to a target's database, with its path and schema prefix."""
-    found = output(target)
-    on_spark = found["type"] == "spark"
-    parameters = found.get("server_side_parameters", {})
-    path = Path(parameters["spark.sql.warehouse.dir"] if on_spark else found["path"])
+def check_exists(path, target):
+    """Exits and says so where there is no database yet."""
     if not path.exists():
         sys.exit(f"{path} does not exist yet. Run `make build TARGET={target}` first.")
-    if on_spark:
+
+
+def opened(path, target):
+    """A reading connection to a DuckDB file. Not there, or in use: exits and says so."""
+    check_exists(path, target)
+    try:
+        return duckdb.connect(path, read_only=True)
+    except duckdb.IOException as error:
+        sys.exit(f"{path} cannot be read. Try again when no build runs. {error}")
+
+
+def connect(target):
+    """A reading connection to a target's marts, with its path and schema prefix.
+
+    Without a whole build of this version there: exits and says so.
+    """
+    found = output(target)
+    parameters = found.get("server_side_parameters", {})
+    if found["type"] == "spark":
+        path = Path(parameters["spark.sql.warehouse.dir"])
+        check_exists(path, target)
         return Spark(parameters), path, found["schema"]
-    return duckdb.connect(path, read_only=True), path, found["schema"]
+    path = Path(found["path"])
+    connection = opened(path, target)
+    there = connection.execute(
+        "select table_name from information_schema.tables where table_schema = ?",
+        [f"{found['schema']}_marts"],
+    ).fetchall()
+    marts = {model.stem for model in (PROJECT / "models" / "8_marts").glob("*.sql")}
+    if missing := sorted(marts - {name for (name,) in there}):
+        sys.exit(
+            f"{path} has no {', '.join(missing)}: its build did not end, or was of another version "
+            f"of the project. Run `make build TARGET={target}` first."
+        )
+    return connection, path, found["schema"]
