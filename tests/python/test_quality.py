@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from hashlib import md5
 from html import escape
 from importlib.util import module_from_spec, spec_from_file_location
@@ -408,6 +409,25 @@ def test_three_weeks_of_data_raise_no_alarm(changed):
     assert [row["observed"] for row in ratios] == ["too few rows, or days before, to say"] * 2
 
 
+def test_a_week_is_compared_with_the_four_before_once_twenty_of_their_days_are_there(changed):
+    """The last whole day is 31 October; the four weeks before its week end on the 24th."""
+    changed.connection.execute(
+        f"delete from {EVENTS} where hash(event_id) % 10 < day(_loaded_at) % 4"
+    )
+    for first_day, is_known in ((date(2026, 10, 5), True), (date(2026, 10, 6), False)):
+        changed.connection.execute(f"delete from {EVENTS} where _loaded_at < '{first_day}'")
+        loads = changed.connection.execute(f"select _loaded_at from {EVENTS}").fetchall()
+        rows = Counter(loaded_at.date() for (loaded_at,) in loads)
+        week = sum(rows[date(2026, 10, day)] for day in range(25, 32))
+        before = sum(rows[date(2026, 10, day)] for day in range(first_day.day, 25))
+        changed.profile("raw")
+        found = changed.connection.execute("""
+            select week_count_ratio from engagement_quality.int_judged__raw
+            where table_name = 'raw_web.events' and column_name = '*'
+                and profile_date = '2026-10-31'""").fetchall()
+        assert found == [(pytest.approx(week / (before / 4)) if is_known else None,)]
+
+
 def test_drift_without_a_reference_is_told_and_not_judged(changed):
     rows = changed.judge("marts", "fct_engagement_scores")
     (drift,) = (row for row in rows if row["expected"].startswith("psi"))
@@ -527,7 +547,7 @@ def test_a_sample_is_the_same_whatever_the_order_of_the_rows(changed):
     assert changed.connection.execute(sql).fetchall() == before
 
 
-# Layer, table and text column -> the rows that may be sampled, by what tells them apart.
+# Layer, table and column -> the rows that may be sampled, by what tells them apart.
 SAMPLED = {
     ("raw", "raw_loyalty.transactions", "sales_channel"): """
         select transaction_id, sales_channel from engagement_raw_loyalty.transactions
@@ -537,6 +557,14 @@ SAMPLED = {
     ("staging", "stg_crm__customers", "country"): """
         select customer_id, country from engagement_staging.stg_crm__customers
         where replaced_at is null""",
+    ("staging", "stg_web__events", "event_name"): """
+        select event_id, event_name from engagement_staging.stg_web__events
+        where replaced_at is null and event_at > (
+            select max(newest_loaded_at) - interval 8 day from engagement_staging.int_raw_rows)""",
+    ("intermediate", "int_engagement_variables", "recency_days"): """
+        select customer_id, cast(round(recency_days, 6) as varchar)
+        from engagement_variables.int_engagement_variables
+        where score_date = (select max(score_date) from engagement_variables.int_score_dates)""",
     ("intermediate", "int_activities", "channel"): """
         select
             concat_ws('|', coalesce(customer_id, unidentified_as), activity, activity_at),
@@ -557,7 +585,8 @@ def test_the_sample_is_of_the_rows_whose_hashed_key_comes_first_of_the_recent_on
     rows = demo.ask(SAMPLED[layer, table, column])
     first = sorted(rows, key=lambda row: (md5(row[0].encode()).hexdigest(), row[0]))[:2000]
     found = demo.ask(f"""
-        select text_value from engagement_quality.int_sample__{layer}
+        select coalesce(text_value, cast(number_value as varchar))
+        from engagement_quality.int_sample__{layer}
         where table_name = '{table}' and column_name = '{column}'""")
     assert Counter(value for (value,) in found) == Counter(value for _, value in first)
 

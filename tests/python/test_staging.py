@@ -1,6 +1,7 @@
 """What becomes of the versions of a row, whatever the table."""
 
 import re
+from collections import defaultdict
 
 import duckdb
 import pytest
@@ -80,6 +81,18 @@ def test_each_version_of_a_row_is_staged_a_duplicate_superseded_or_deleted(lande
         where source_system || '.' || table_name = '{table}'""") == [
         (kept * (1 if changes else 2), kept * changes + deleted, deleted + known_as_deleted)
     ]  # fmt: skip
+
+
+def test_rows_are_counted_by_their_day_of_load_with_the_newest_load_time_of_the_day(landed):
+    for table in SHAPES:
+        source, name = table.split(".")
+        days = defaultdict(list)
+        for (loaded_at,) in landed.ask(f"select _loaded_at from engagement_{table}"):
+            days[loaded_at.date()].append(loaded_at)
+        found = landed.ask(f"""
+            select load_date, rows_in, newest_loaded_at from engagement_staging.int_raw_rows
+            where source_system = '{source}' and table_name = '{name}' order by load_date""")
+        assert found == [(day, len(times), max(times)) for day, times in sorted(days.items())]
 
 
 def test_too_many_rows_that_cannot_be_used_stop_the_build_and_are_counted(demo, tmp_path):
