@@ -54,10 +54,10 @@ LATER = {
     "erasure": (["test_erasure.py"], "eras|hash_identifier"),
     "golden customers": (["test_golden.py"], rf"{ELSEWHERE}(models|macros)"),
     "raw contract": (["test_raw_contract.py"], rf"{ELSEWHERE}(macros|models/1_staging)"),
-    "increments": (["test_increments.py"], rf"{ELSEWHERE}(models|macros)"),
     "faults": (
         ["test_faults.py"], r"macros/(row_rules|check_quarantine|raw_files)|1_staging|orphaned",
     ),
+    "increments": (["test_increments.py"], rf"{ELSEWHERE}(models|macros)"),
     "whole": (
         [
             "test_additivity.py", "test_no_leakage.py", "test_no_spend.py", "test_consent.py",
@@ -130,7 +130,8 @@ class Bench:
 
     def _stages(self, mutant: Mutant, skipped: set[str]) -> Iterator[str]:
         """Each stage's catch, empty where it lets the mutant pass."""
-        if tests := AT_ONCE.get(Path(mutant.path).suffix):
+        tests = AT_ONCE.get(Path(mutant.path).suffix)
+        if tests and re.search(ELSEWHERE, mutant.path):
             yield self._caught_by_pytest(tests, mutant)
         in_macro = mutant.path.startswith("macros/")
         changed = self._recompiled() if in_macro else [Path(mutant.path).stem]
