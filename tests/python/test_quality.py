@@ -10,7 +10,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -426,6 +426,45 @@ def test_a_week_is_compared_with_the_four_before_once_twenty_of_their_days_are_t
             where table_name = 'raw_web.events' and column_name = '*'
                 and profile_date = '2026-10-31'""").fetchall()
         assert found == [(pytest.approx(week / (before / 4)) if is_known else None,)]
+
+
+@pytest.mark.parametrize("rows_of_ten", [9, 2], ids=["a_day_says_enough", "its_week_speaks_for_it"])
+def test_a_day_is_measured_beside_the_weeks_before_as_numpy_does(changed, rows_of_ten):
+    changed.connection.execute(f"""
+        update {STAGED} set engaged_seconds =
+            case when hash(event_id, 1) % 5 > 0 then hash(event_id, 2) % 1000 / 10 end""")
+    changed.connection.execute(f"""
+        delete from {STAGED}
+        where hash(event_id, 3) % 10 >= {rows_of_ten} - day(event_at) % 2""")
+    days = defaultdict(list)
+    for day, seconds in changed.connection.execute(
+        f"select event_at::date, engaged_seconds from {STAGED}"
+    ).fetchall():
+        days[(day - date(2026, 10, 31)).days].append(np.nan if seconds is None else seconds)
+    day, week, before = (
+        np.concatenate([days[number] for number in numbers])
+        for numbers in (range(1), range(-6, 1), range(-34, -6))
+    )
+    span = day if len(day) >= 100 else week
+    usual = np.mean(sorted(len(days[number]) for number in (-28, -21, -14, -7))[1:3])
+    is_null, was_null = np.isnan(span).mean(), np.isnan(before).mean()
+    mean, was_mean = np.nanmean(span), np.nanmean(before)
+    changed.profile("staging")
+    found = changed.connection.execute("""
+        select
+            whole.row_count_ratio, whole.week_count_ratio,
+            seconds.null_share, seconds.null_share_change, seconds.mean, seconds.mean_change
+        from engagement_quality.int_judged__staging as whole
+        inner join engagement_quality.int_judged__staging as seconds
+            using (table_name, profile_date)
+        where table_name = 'stg_web__events' and profile_date = '2026-10-31'
+            and whole.column_name = '*' and seconds.column_name = 'engaged_seconds'
+        """).fetchall()
+    expected = [
+        len(day) / usual if usual >= 100 else None, len(week) / (len(before) / 4),
+        is_null, is_null - was_null, mean, mean - was_mean,
+    ]  # fmt: skip
+    assert found == [tuple(value and pytest.approx(value, abs=1e-6) for value in expected)]
 
 
 def test_drift_without_a_reference_is_told_and_not_judged(changed):
