@@ -96,8 +96,9 @@ one process runs dbt several times with what it parsed once, each run begins wit
 
 
 {#
-After a table is written: its mark. It is never further than those of the tables it reads from that
-follow int_touched_customers, so that a run of some models only does not lose anything.
+After a table is written: its mark. That of a table that follows int_touched_customers, or measures
+what does (meta: measures_followers), is never further than those of the followers it reads from, so
+that a run of some models only does not lose anything.
 #}
 {% macro advance_mark() %}
     {% set marks = ref("int_marks") if model.name != "int_marks" %}
@@ -187,11 +188,17 @@ follow int_touched_customers, so that a run of some models only does not lose an
 {% endmacro %}
 
 
-{# The nearest models before another that follow int_touched_customers, by name. #}
+{# The nearest models before such a table that follow int_touched_customers, by name; else none. #}
 {% macro followers_before(unique_id, found=none, seen=none) %}
-    {% set strategies = ["touched_rows", "due_scores"] %}
-    {% if found is none %}{% set found, seen = [], [] %}{% endif %}
-    {% for parent_id in graph.nodes[unique_id].depends_on.nodes
+    {% set strategies, node = ["touched_rows", "due_scores"], graph.nodes[unique_id] %}
+    {% if found is none %}
+        {% if node.config.incremental_strategy not in strategies
+            and not node.config.meta.measures_followers %}
+            {{ return([]) }}
+        {% endif %}
+        {% set found, seen = [], [] %}
+    {% endif %}
+    {% for parent_id in node.depends_on.nodes
         if parent_id in graph.nodes and parent_id not in seen %}
         {% do seen.append(parent_id) %}
         {% set parent = graph.nodes[parent_id] %}

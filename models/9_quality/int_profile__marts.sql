@@ -2,6 +2,7 @@
     materialized=incremental_or_table(),
     incremental_strategy="delete+insert",
     unique_key=["table_name", "part", "column_name", "profile_date"],
+    meta={"measures_followers": true},
 ) }}
 
 {% set recent_dates = "(select score_date from " ~ ref("int_score_dates")
