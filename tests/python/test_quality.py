@@ -847,21 +847,27 @@ def test_the_report_begins_with_what_is_not_as_expected_and_names_no_customer(de
 
 
 @pytest.fixture
-def again(demo, tmp_path) -> Project:
-    """The demo's database once more, to judge anew; it is small."""
+def copied(demo, tmp_path) -> Project:
+    """The demo's database once more."""
     shutil.copytree(demo.folder, tmp_path / "again")
-    return replace(demo, folder=tmp_path / "again", variables={"quality_least_rows": 10})
+    return replace(demo, folder=tmp_path / "again")
 
 
-def test_of_what_is_measured_again_only_what_has_changed_is_written(again):
+@pytest.fixture
+def again(copied) -> Project:
+    """The same, to judge anew; it is small."""
+    return replace(copied, variables={"quality_least_rows": 10})
+
+
+def test_of_what_is_measured_again_only_what_has_changed_is_written(copied):
     """Of each layer, measures are spoiled that differ from another in one column of the key."""
     key = ["table_name", "part", "column_name", "profile_date"]
     tables = {layer: f"engagement_quality.int_profile__{layer}" for layer in LAYERS}
     measures = [
         f"select * exclude (written_at) from {table} order by all" for table in tables.values()
     ]
-    before = [again.ask(measure) for measure in measures]
-    with duckdb.connect(str(again.database)) as connection:
+    before = [copied.ask(measure) for measure in measures]
+    with duckdb.connect(str(copied.database)) as connection:
         connection.execute(
             "delete from engagement_staging.int_marks where model_name like 'int_profile__%'"
         )
@@ -880,8 +886,8 @@ def test_of_what_is_measured_again_only_what_has_changed_is_written(again):
                         )
                     )""").fetchall()
                 assert count == 1, f"{layer}, {one}"
-    again.dbt("run", "--select", "int_profile__*")
-    assert [again.ask(measure) for measure in measures] == before
+    copied.dbt("run", "--select", "int_profile__*")
+    assert [copied.ask(measure) for measure in measures] == before
 
 
 # What moves activities, scores or segments, and the layers that are measured again after it.
@@ -897,11 +903,11 @@ MOVED_BY = {
 
 
 @pytest.mark.parametrize("moved_by", MOVED_BY)
-def test_scores_are_measured_again_where_something_is_new_that_moves_them(again, moved_by):
+def test_scores_are_measured_again_where_something_is_new_that_moves_them(copied, moved_by):
     """Where nothing is, what this test has spoiled is not looked at."""
     profiles = [f"int_profile__{layer}" for layer in ("intermediate", "marts")]
     is_spoiled = "rhythm = 'score date' and greatest = -1"
-    with duckdb.connect(str(again.database)) as connection:
+    with duckdb.connect(str(copied.database)) as connection:
         for profile in profiles:
             connection.execute(f"""
                 update engagement_quality.{profile} set greatest = -1
@@ -914,11 +920,11 @@ def test_scores_are_measured_again_where_something_is_new_that_moves_them(again,
             connection.execute(f"""
                 update engagement_{moved_by} set written_at = '2100-01-01'
                 where rowid = (select min(rowid) from engagement_{moved_by})""")
-    again.dbt("run", "--select", *profiles)
+    copied.dbt("run", "--select", *profiles)
     measured = [
         profile.removeprefix("int_profile__")
         for profile in profiles
-        if not again.ask(f"select 1 from engagement_quality.{profile} where {is_spoiled}")
+        if not copied.ask(f"select 1 from engagement_quality.{profile} where {is_spoiled}")
     ]
     assert measured == MOVED_BY[moved_by]
 
