@@ -42,15 +42,14 @@
         "where": "score_date in " ~ recent_dates,
     },
 } %}
-{% for table in tables.values() %}
-{% do table.update({"types": column_types(table.relation)}) %}
-{% endfor %}
-
 -- Where nothing is new that moves them, they are as they were.
 {% if execute and is_incremental() and not written_since_mark([
     "int_touched_customers", "int_customers", "int_running_activities", "int_restated_scorecards"
 ]) %}
 {% set tables = {} %}
 {% endif %}
+{% for table in tables.values() %}
+{% do table.update({"types": column_types(table.relation)}) %}
+{% endfor %}
 
 {{ profile(tables) }}

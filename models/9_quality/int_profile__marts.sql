@@ -20,6 +20,13 @@
     },
     "fct_customer_value": {"relation": ref("fct_customer_value")},
 } %}
+-- Where nothing is new that moves them, they are as they were.
+{% if execute and is_incremental() and not written_since_mark([
+    "int_touched_customers", "int_customers", "int_running_activities", "int_restated_scorecards",
+    "int_restated_segments", "stg_loyalty__transaction_amounts"
+]) %}
+{% set tables = {} %}
+{% endif %}
 {% for name, table in tables.items() %}
 {% do table.update({"types": column_types(table.relation)}) %}
 {% if name.startswith("fct_") %}
@@ -30,13 +37,5 @@
 }) %}
 {% endif %}
 {% endfor %}
-
--- Where nothing is new that moves them, they are as they were.
-{% if execute and is_incremental() and not written_since_mark([
-    "int_touched_customers", "int_customers", "int_running_activities", "int_restated_scorecards",
-    "int_restated_segments", "stg_loyalty__transaction_amounts"
-]) %}
-{% set tables = {} %}
-{% endif %}
 
 {{ profile(tables) }}

@@ -1,5 +1,7 @@
 """What several tests share: one build of a small demo."""
 
+import shutil
+from dataclasses import replace
 from fcntl import LOCK_EX, flock
 
 import pytest
@@ -37,3 +39,11 @@ def demo(tmp_path_factory, worker_id) -> Project:
             project.dbt("build", "--exclude-resource-type=unit_test")
             (folder / "done").touch()
     return project
+
+
+@pytest.fixture
+def copied(demo, tmp_path) -> Project:
+    """The demo's build once more, to run on and to change."""
+    parsed = shutil.ignore_patterns("partial_parse.msgpack")  # with the demo's variables
+    shutil.copytree(demo.folder, tmp_path / "copied", ignore=parsed)
+    return replace(demo, folder=tmp_path / "copied")

@@ -847,16 +847,8 @@ def test_the_report_begins_with_what_is_not_as_expected_and_names_no_customer(de
 
 
 @pytest.fixture
-def copied(demo, tmp_path) -> Project:
-    """The demo's database once more."""
-    parsed = shutil.ignore_patterns("partial_parse.msgpack")  # with the demo's variables
-    shutil.copytree(demo.folder, tmp_path / "again", ignore=parsed)
-    return replace(demo, folder=tmp_path / "again")
-
-
-@pytest.fixture
 def again(copied) -> Project:
-    """The same, to judge anew; it is small."""
+    """The demo's build once more, to judge anew; it is small."""
     return replace(copied, variables={"quality_least_rows": 10})
 
 
