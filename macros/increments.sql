@@ -188,7 +188,7 @@ that a run of some models only does not lose anything.
 {% endmacro %}
 
 
-{# Of a table whose mark is limited by theirs: the nearest followers before it, by name; else none. #}
+{# Of a table whose mark is limited so: the nearest followers before it, by name; else none. #}
 {% macro followers_before(unique_id, found=none, seen=none) %}
     {% set strategies, node = ["touched_rows", "due_scores"], graph.nodes[unique_id] %}
     {% if found is none %}
