@@ -1,6 +1,7 @@
 """Runs the project as its users do: dbt in a process of its own, on files of its own."""
 
 import csv
+import gc
 import json
 import os
 import re
@@ -66,7 +67,7 @@ class Project:
     output: str = "demo"  # of profiles.example.yml
     quality: bool = False  # whether the data are judged, too; that takes seconds
     can_fork: bool = True
-    keeps_traces: bool = False  # of each fork its log and JSON, which take a fifth of a small run
+    keeps_traces: bool = False  # of each fork its log and JSON, which take a third of a small run
 
     @property
     def database(self) -> Path:
@@ -136,7 +137,7 @@ class Project:
             line += ("--log-level-file", "none")
             line += ("--no-write-json",) if (self.target / "manifest.json").exists() else ()
         with NamedTemporaryFile() as said:
-            arguments = (line, self.home, self.environment, said.name)
+            arguments = (line, self.home, self.environment, said.name, self.keeps_traces)
             process = _forks().Process(target=_dbt, args=arguments)
             process.start()
             process.join()
@@ -209,11 +210,23 @@ def _forks() -> BaseContext:
     return context
 
 
-def _dbt(line: list[str], folder: Path, environment: dict[str, str], said: str) -> None:
+def _dbt(
+    line: list[str], folder: Path, environment: dict[str, str], said: str, keeps_traces: bool
+) -> None:
     """dbt's command line in this process, which ends with its exit code."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import cli
+    from dbt_common.events.event_manager import EventManager
 
+    fire = EventManager.fire_event
+
+    def fire_unless_debug(manager, event, level=None, **more) -> None:
+        if (level or event.level_tag()) != "debug":
+            fire(manager, event, level, **more)
+
+    if not keeps_traces:  # else thousands of messages are made that nobody reads
+        EventManager.fire_event = fire_unless_debug
+    gc.disable()  # the process is too short for it
     output = os.open(said, os.O_WRONLY)
     os.dup2(output, 1)
     os.dup2(output, 2)

@@ -243,24 +243,35 @@ def rewritten(before: dict[str, list[tuple]], after: dict[str, list[tuple]]) -> 
     return [table for table in before if after[table] != before[table]]
 
 
+@dataclass(frozen=True)
+class Unchanged:
+    """A database after a run without anything new: what it said, and the tables that it wrote."""
+
+    project: Project
+    said: str
+    tables: list[str]
+
+
 @pytest.fixture(scope="module")
-def unchanged(bench, tmp_path_factory) -> tuple[Project, list[str]]:
-    """A database after a run without anything new, and the tables that this run wrote."""
-    folder = tmp_path_factory.mktemp("unchanged")
-    landing = Landing(folder / "raw", bench.raw, LAST_LOAD)
-    project = bench.build(folder / "build", landing.raw)
-    before = places(project)
-    return project, rewritten(before, places(project.dbt("run")))
+def unchanged(bench, tmp_path_factory) -> Unchanged:
+    copy = copied(bench.whole, tmp_path_factory.mktemp("unchanged"))
+    before = places(copy.dbt("run", "--full-refresh"))
+    done = copy.attempt("run")
+    assert done.returncode == 0, done.stdout
+    return Unchanged(copy, done.stdout, rewritten(before, places(copy)))
 
 
 def test_a_run_without_anything_new_rewrites_no_incremental_table(unchanged):
-    project, tables = unchanged
-    assert len(incremental(project)) > 5
-    assert tables == []
+    assert len(incremental(unchanged.project)) > 5
+    assert unchanged.tables == []
+
+
+def test_a_run_without_new_rows_says_so_after_a_full_refresh_too(unchanged):
+    assert "Nothing new: no raw row that changes a score, no score computed." in unchanged.said
 
 
 def test_a_table_that_is_written_again_as_it_was_is_noticed(unchanged, tmp_path):
-    copy = copied(unchanged[0], tmp_path)
+    copy = copied(unchanged.project, tmp_path)
     before = places(copy)
     with duckdb.connect(str(copy.database)) as connection:
         connection.execute("""
