@@ -9,7 +9,8 @@ from harness import Project, copy_raw, demo_contract, files
 from histories import SHAPES
 
 # Of each key one row, by its fate: kept (it lands, lands again as it was, and lands with a value
-# gone where one may be missing), deleted (it lands, and then as deleted) or known as deleted alone.
+# gone where one may be missing, and without a word on deletion), deleted (it lands, and then as
+# deleted) or known as deleted alone.
 FATES = """
     select *, case
         when hash({key}) % 3 = 0 and {has_value} then 'kept'
@@ -29,7 +30,8 @@ VERSIONS = """
     where fate = 'kept'
     union all by name
     select * exclude fate replace (
-        _loaded_at + interval 2 minute as _loaded_at, fate != 'kept' as _is_deleted {value_gone}
+        _loaded_at + interval 2 minute as _loaded_at,
+        case when fate != 'kept' then true end as _is_deleted {value_gone}
     ) from rows
 """
 
