@@ -57,7 +57,13 @@ LATER = {
     "faults": (
         ["test_faults.py"], r"macros/(row_rules|check_quarantine|raw_files)|1_staging|orphaned",
     ),
-    "increments": (["test_increments.py"], rf"{ELSEWHERE}(models|macros)"),
+    "increments": (
+        [
+            "test_manifest.py::test_increments_replace_rows_by_what_a_test_says_is_unique",
+            "test_increments.py",
+        ],
+        rf"{ELSEWHERE}(models|macros)",
+    ),
     "whole": (
         [
             "test_additivity.py", "test_no_leakage.py", "test_no_spend.py", "test_consent.py",

@@ -66,6 +66,35 @@ def test_the_check_catches_a_reference_against_the_flow(demo, model, used):
     assert len(backward_references(manifest)) == 1
 
 
+def keys_that_no_test_says_are_unique(manifest: dict) -> list[str]:
+    """Models whose increments replace rows by other columns than a test of theirs is about."""
+    unique = defaultdict(list)
+    for node in manifest["nodes"].values():
+        told = node.get("test_metadata") or {}
+        if told.get("name") in ("unique", "unique_together"):
+            columns = told["kwargs"].get("columns") or [told["kwargs"]["column_name"]]
+            unique[node["attached_node"]].append(sorted(columns))
+    keys = {name: node["config"]["unique_key"] for name, node in models(manifest).items()}
+    return [
+        f"{name} replaces rows by {key}"
+        for name, key in keys.items()
+        if key and sorted([key] if isinstance(key, str) else key)
+        not in unique[models(manifest)[name]["unique_id"]]
+    ]  # fmt: skip
+
+
+def test_increments_replace_rows_by_what_a_test_says_is_unique(demo):
+    assert sum(bool(node["config"]["unique_key"]) for node in models(demo.manifest).values()) > 30
+    assert keys_that_no_test_says_are_unique(demo.manifest) == []
+
+
+def test_a_key_without_one_of_its_columns_is_noticed(demo):
+    manifest = copy.deepcopy(demo.manifest)
+    models(manifest)["int_visits"]["config"]["unique_key"].remove("visitor_id")
+    (found,) = keys_that_no_test_says_are_unique(manifest)
+    assert found == "int_visits replaces rows by ['channel', 'session_id', 'login_hash']"
+
+
 def test_the_name_of_a_model_tells_its_layer(demo):
     for name, node in models(demo.manifest).items():
         prefix = PREFIXES.get(layer(node), "int_")
