@@ -197,7 +197,7 @@ qualify row_number() over (
     order by _loaded_at desc
 ) = 1;
 
-create table event as
+create temp table event as
 select
     'web'::channel as channel,
     anonymous_id as visitor_id,
@@ -365,7 +365,7 @@ from (
 )
 group by channel, visitor_id, customer_no;
 
-create table visit as
+create temp table visit as
 with sole_owner as (
     select channel, visitor_id, any_value(customer_no) as customer_no from known_use
     group by channel, visitor_id
@@ -409,7 +409,7 @@ where customer_id is not null and channel is not null and sent_at is not null
 group by key_hash
 having count(*) > 1;
 
-create table contact as
+create temp table contact as
 with landed as not materialized (
     select
         *,
@@ -448,7 +448,7 @@ where response_type is not null and responded_at is not null
 group by key_hash
 having count(*) > 1;
 
-create table response as
+create temp table response as
 with landed as not materialized (
     select
         *,
@@ -488,7 +488,7 @@ where not coalesce(_is_deleted, false);
 
 -- Answers of people; without a contact's number, to the customer's nearest earlier send of the
 -- campaign.
-create table answer as
+create temp table answer as
 with orphan as (
     select row_number() over () as orphan_no, response.*, account.customer_no
     from response
@@ -930,7 +930,7 @@ inner join identifier using (login)
 where not coalesce(_is_deleted, false);
 
 -- Everything that counts for somebody, with the score dates that it counts at.
-create table activity as
+create temp table activity as
 with stacked as (
     select
         account.customer_no,
@@ -1140,7 +1140,7 @@ left join day_number on day_number.day = scored_from
 where scored_from <= as_of;
 
 -- step: totals
-create table batch_activity as
+create temp table batch_activity as
 select * from activity
 where customer_no % getvariable('batches') = getvariable('batch');
 
@@ -1500,7 +1500,7 @@ select
     if(is_member and has_referral_made, referral_made, null) as referrals_made
 from total;
 
-create table if not exists variable as from batch_variable limit 0;
+create temp table if not exists variable as from batch_variable limit 0;
 insert into variable from batch_variable;
 
 drop table batch_activity;
