@@ -46,6 +46,13 @@ nobody has asked to be erased.
 {% endmacro %}
 
 
+{# Whether nobody has ever asked to be erased, so that nobody need be looked for. #}
+{% macro nobody_asked() %}
+    {% set requests = relation_of("stg_crm__erasure_requests") if execute %}
+    {{ return(execute and not run_query("select 1 from " ~ requests ~ " limit 1").rows) }}
+{% endmacro %}
+
+
 {# The hashes of erased identifiers of some kinds, as a query. #}
 {% macro erased_hashes(kinds) %}
     {{ return(

@@ -238,6 +238,59 @@ that a run of some models only does not lose anything.
 
 
 {#
+Whether a table has nothing to do: it is there, and of the models that it follows (as for
+written_parents) none has a row that came or went since its mark. Its query then ends in
+`where false`, so that nothing is read.
+#}
+{% macro is_idle(model_names=none) %}
+    {{ return(execute and is_incremental() and not written_parents(model_names)) }}
+{% endmacro %}
+
+
+{#
+The models that this one follows and that have rows which came or went since its mark, by name.
+model_names: what it follows; none: all tables with replaced rows that it reads from.
+#}
+{% macro written_parents(model_names=none) %}
+    {% if model_names %}{{ return(written_since_mark(model_names)) }}{% endif %}
+    {% set known, names = read_once().setdefault("written_parents", {}), [] %}
+    {% if model.unique_id not in known %}
+        {% for parent_id in graph.nodes[model.unique_id].depends_on.nodes
+            if graph.nodes.get(parent_id, {}).config.incremental_strategy == "keep_replaced" %}
+            {% do names.append(graph.nodes[parent_id].name) %}
+        {% endfor %}
+        {% do known.update({model.unique_id: written_since_mark(names)}) %}
+    {% endif %}
+    {{ return(known[model.unique_id]) }}
+{% endmacro %}
+
+
+{#
+Which rows of a table came or went since this model's mark, as SQL; false where none did, so that
+what would follow from them falls away before it is planned.
+#}
+{% macro is_changed(model_name) %}
+    {% set is_written = execute and is_incremental() and model_name in written_parents() %}
+    {{- return("written_at > " ~ mark() if is_written else "false") -}}
+{% endmacro %}
+
+
+{# Whether a table of scores, or of what they are made of, has nothing to do: no score is due. #}
+{% macro nothing_is_due() %}
+    {% if not execute or not is_incremental() %}{{ return(false) }}{% endif %}
+    {% set due = ["int_due_customers", "int_due_dates"] %}
+    {% if config.get("meta", {}).get("due_scorecards") %}
+        {% do due.append(config.get("meta").due_scorecards) %}
+    {% endif %}
+    {% set questions = [] %}
+    {% for name in due %}
+        {% do questions.append("exists (select 1 from " ~ relation_of(name) ~ ")") %}
+    {% endfor %}
+    {{ return(not run_query("select " ~ questions | join(" or ")).rows[0][0]) }}
+{% endmacro %}
+
+
+{#
 Customers (or who is not yet one) touched since a model's mark: customer_id, touched_from. The model
 says that it depends on int_touched_customers.
 #}
@@ -324,6 +377,7 @@ that it was computed for, of which those without a row are gone; none: it holds 
             {{ run_time() }} as replaced_at
         from (select * from existing except select * from present) as gone
     ) as written
+    {{ "where false" if looked_at and not model.sources and is_idle() }}
     {% endif %}
 {% endmacro %}
 

@@ -202,7 +202,9 @@ new_identifiers as (
         identifiers.*,
         {{ run_time() }} as written_at
     from identifiers
-    where identifiers.identifier_hash is not null
+    where
+        identifiers.identifier_hash is not null
+        {{ "and false" if nobody_asked() }}
     {% if is_incremental() %}
         and (identifiers.identifier_type, identifiers.identifier_hash) not in (
             select

@@ -150,3 +150,4 @@ activities as (
 )
 
 select * from activities
+{{ "where false" if is_idle(["int_touched_customers"]) }}

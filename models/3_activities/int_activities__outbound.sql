@@ -157,4 +157,5 @@ select outbound.* from outbound
 inner join touched
     on coalesce(outbound.customer_id, outbound.unidentified_as) = touched.customer_id
     and outbound.activity_at >= touched.touched_from
+{{ "where false" if is_idle(["int_touched_customers"]) }}
 {% endif %}

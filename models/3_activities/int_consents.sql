@@ -94,3 +94,4 @@ consents as (
 )
 
 select * from consents
+{{ "where false" if is_idle(["int_touched_customers"]) }}

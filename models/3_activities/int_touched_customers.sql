@@ -3,19 +3,18 @@
 
 -- Built from nothing, everything is computed anyway: there is nobody to list.
 -- Joined with what is there and with what was replaced: whom a row concerns now and did before.
-{% set is_changed = "written_at > " ~ mark() if is_incremental() else "false" %}
 
 with
 
 -- Identity: an account, a card or a customer's standing changed. It concerns all they ever did.
 changed_accounts as (
     select distinct account_id from {{ ref("int_customer_accounts") }}
-    where {{ is_changed }}
+    where {{ is_changed("int_customer_accounts") }}
 ),
 
 changed_cards as (
     select member_id from {{ ref("int_card_customers") }}
-    where {{ is_changed }}
+    where {{ is_changed("int_card_customers") }}
     group by member_id
     having
         count(*) = 1
@@ -26,12 +25,12 @@ changed_cards as (
 
 changed_identifiers as (
     select distinct identifier_hash from {{ ref("int_customer_identifiers") }}
-    where {{ is_changed }}
+    where {{ is_changed("int_customer_identifiers") }}
 ),
 
 changed_customers as (
     select customer_id from {{ ref("int_customers") }}
-    where {{ is_changed }}
+    where {{ is_changed("int_customers") }}
     group by customer_id
     having
         count(*) = 1
@@ -50,7 +49,7 @@ changed_visits as (
         visitor_id,
         session_id
     from {{ ref("int_visits") }}
-    where {{ is_changed }}
+    where {{ is_changed("int_visits") }}
 ),
 
 changed_sessions as (
@@ -72,14 +71,14 @@ changed_visitors as (
         visitor_id,
         known_at
     from {{ ref("int_visitor_customers") }}
-    where {{ is_changed }}
+    where {{ is_changed("int_visitor_customers") }}
     union all
     select
         channel,
         visitor_id,
         cast(null as timestamp) as known_at
     from {{ ref("int_bot_visitors") }}
-    where {{ is_changed }}
+    where {{ is_changed("int_bot_visitors") }}
     union all
     select
         visits.channel,
@@ -113,7 +112,7 @@ visitors_from as (
 -- Sends and answers: an answer belongs to whom its send went to.
 changed_contacts as (
     select * from {{ ref("stg_crm__campaign_contacts") }}
-    where {{ is_changed }}
+    where {{ is_changed("stg_crm__campaign_contacts") }}
 ),
 
 changed_campaigns as (
@@ -135,7 +134,7 @@ touched_contacts as (
 
 touched_responses as (
     select * from {{ ref("stg_crm__contact_responses") }}
-    where {{ is_changed }}
+    where {{ is_changed("stg_crm__contact_responses") }}
     union
     select responses.*
     from {{ ref("stg_crm__contact_responses") }} as responses
@@ -178,12 +177,12 @@ response_accounts as (
 -- Purchases: by the customer, the card, a line or the category of a product in it.
 changed_products as (
     select distinct product_id from {{ ref("stg_loyalty__products") }}
-    where {{ is_changed }}
+    where {{ is_changed("stg_loyalty__products") }}
 ),
 
 changed_lines as (
     select transaction_id from {{ ref("stg_loyalty__transaction_lines") }}
-    where {{ is_changed }}
+    where {{ is_changed("stg_loyalty__transaction_lines") }}
     union
     select lines.transaction_id
     from {{ ref("stg_loyalty__transaction_lines") }} as lines
@@ -192,7 +191,7 @@ changed_lines as (
 
 touched_transactions as (
     select * from {{ ref("stg_loyalty__transactions") }}
-    where {{ is_changed }}
+    where {{ is_changed("stg_loyalty__transactions") }}
     union
     select transactions.*
     from {{ ref("stg_loyalty__transactions") }} as transactions
@@ -224,7 +223,7 @@ account_rows as (
         customer_id as account_id,
         {{ long_ago() }} as touched_from
     from {{ ref("stg_crm__consents") }}
-    where {{ is_changed }}
+    where {{ is_changed("stg_crm__consents") }}
     {% for table, time in {
         "stg_crm__surveys": "answered_at",
         "stg_crm__service_tickets": "opened_at",
@@ -235,7 +234,7 @@ account_rows as (
         customer_id as account_id,
         {{ time }} as touched_from
     from {{ ref(table) }}
-    where {{ is_changed }}
+    where {{ is_changed(table) }}
     {% endfor %}
     union all
     select
@@ -261,7 +260,7 @@ member_rows as (
         member_id,
         {{ time }} as touched_from
     from {{ ref(table) }}
-    where {{ is_changed }}
+    where {{ is_changed(table) }}
     union all
     {% endfor %}
     select
@@ -280,7 +279,7 @@ login_rows as (
         login_hash,
         reviewed_at as touched_from
     from {{ ref("stg_web__reviews") }}
-    where {{ is_changed }}
+    where {{ is_changed("stg_web__reviews") }}
     union all
     select
         identifier_hash as login_hash,
@@ -340,5 +339,7 @@ select
     min(touched_from) as touched_from,
     {{ run_time() }} as touched_at
 from touched
-where customer_id is not null
+where
+    customer_id is not null
+    {{ "and false" if is_idle() }}
 group by customer_id

@@ -11,22 +11,31 @@ due_customers as (
     group by customer_id
 ),
 
-activities as (
+-- What a customer has told counts until they tell something else.
+due_activities as (
     select
         activities.customer_id,
         due_customers.first_due_date,
         activities.activity,
+        activities.activity_at,
         activities.activity_date,
         activities.counts_until,
         activities.category,
         activities.engaged_seconds
     from {{ ref("int_activities") }} as activities
-    inner join due_customers
-        on activities.customer_id = due_customers.customer_id
-        and activities.counts_until > due_customers.first_due_date
+    inner join due_customers on activities.customer_id = due_customers.customer_id
     where
         activities.excluded_reason is null
         and {{ in_batch("activities.customer_id") }}
+        and (
+            activities.counts_until > due_customers.first_due_date
+            or activities.activity in ('preference_given', 'preference_withdrawn')
+        )
+),
+
+activities as (
+    select * from due_activities
+    where counts_until > first_due_date
 ),
 
 days as (
@@ -81,20 +90,16 @@ again as (
 
 preferences as (
     select
-        activities.customer_id,
-        due_customers.first_due_date,
-        activities.activity,
-        activities.activity_date,
-        lead(activities.activity_date) over (
-            partition by activities.customer_id, activities.category
-            order by activities.activity_at, activities.activity
+        customer_id,
+        first_due_date,
+        activity,
+        activity_date,
+        lead(activity_date) over (
+            partition by customer_id, category
+            order by activity_at, activity
         ) as counts_until
-    from {{ ref("int_activities") }} as activities
-    inner join due_customers on activities.customer_id = due_customers.customer_id
-    where
-        activities.excluded_reason is null
-        and activities.activity in ('preference_given', 'preference_withdrawn')
-        and {{ in_batch("activities.customer_id") }}
+    from due_activities
+    where activity in ('preference_given', 'preference_withdrawn')
 ),
 
 spans as (

@@ -142,3 +142,4 @@ select
     score_date{% for variable in engagement_variables() %},
     cast({{ variable }} as {{ type_double() }}) as {{ variable }}{% endfor %}
 from variables
+{{ "where false" if nothing_is_due() }}

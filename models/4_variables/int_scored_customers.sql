@@ -104,4 +104,6 @@ scored as (
 )
 
 select * from scored
-where scored_from_date is not null
+where
+    scored_from_date is not null
+    {{ "and false" if is_idle(["int_touched_customers"]) }}

@@ -57,9 +57,7 @@ def model(dbt, session):
     keys = ["customer_id", "score_date"]
     due = variables
     if dbt.is_incremental:
-        # Few customers are found faster by themselves.
-        due = variables.join(due_scores.select("customer_id"), on="customer_id", how="semi")
-        due = due.join(due_scores.select(*keys), on=keys, how="semi")
+        due = variables.join(due_scores.select(*keys), on=keys)
     names = [name for name in variables.collect_schema().names() if name not in keys]
     frames = []
     for version in sorted(set(scorecards["scorecard_version"].to_list())):

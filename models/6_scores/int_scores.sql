@@ -7,21 +7,18 @@
 
 with
 
+{% set restated = due_scorecards("int_due_scorecards") if is_incremental() else [] %}
 normalised as (
-    select * from {{ ref("int_normalised_variables") }}
+    select normalised.* from {{ ref("int_normalised_variables") }} as normalised
     {% if is_incremental() %}
+    {{ "left" if restated else "inner" }} join {{ ref("int_due_scores") }} as due_scores
+        on normalised.customer_id = due_scores.customer_id
+        and normalised.score_date = due_scores.score_date
+    {% if restated %}
     where
-        -- Few customers are found faster by themselves.
-        customer_id in (select customer_id from {{ ref("int_due_scores") }})
-        and (customer_id, score_date) in (
-            select
-                customer_id,
-                score_date
-            from {{ ref("int_due_scores") }}
-        )
-        {% if due_scorecards("int_due_scorecards") %}
-        or scorecard_version in ('{{ due_scorecards("int_due_scorecards") | join("', '") }}')
-        {% endif %}
+        due_scores.customer_id is not null
+        or normalised.scorecard_version in ('{{ restated | join("', '") }}')
+    {% endif %}
     {% endif %}
 ),
 
@@ -85,3 +82,4 @@ scores as (
 )
 
 select * from scores
+{{ "where false" if nothing_is_due() }}

@@ -84,7 +84,7 @@ def held_before(due, score_dates, stored):
     firsts = firsts.join(previous, on="score_date").drop("score_date")
     stored = stored.select(*KEYS, before="score_date", known_rank="held_rank")
     on = ["customer_id", "scorecard_version", "before"]
-    return stored.join(firsts, on=on, how="semi").drop("before")
+    return stored.join(firsts, on=on).drop("before")
 
 
 def model(dbt, session):
@@ -113,7 +113,7 @@ def model(dbt, session):
         segmented = scores.filter(nw.col("scorecard_version") == key)
         segmented = segmented.with_columns(known_rank=nw.lit(None, nw.Int64))
         if dbt.is_incremental and key not in restated:
-            segmented = segmented.join(due_scores, on=["customer_id", "score_date"], how="semi")
+            segmented = segmented.join(due_scores, on=["customer_id", "score_date"])
             stored = nw.from_native(session.table(str(dbt.this)))
             held = held_before(segmented, score_dates, stored)
             segmented = nw.concat([segmented, held], how="diagonal")

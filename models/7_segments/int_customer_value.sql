@@ -13,15 +13,6 @@ transactions as (
     where replaced_at is null
 ),
 
-amounts as (
-    select
-        transaction_id,
-        round(cast(sum(amount) as {{ type_double() }}), 2) as amount
-    from {{ ref("stg_loyalty__transaction_amounts") }}
-    where replaced_at is null
-    group by transaction_id
-),
-
 rates as (
     select
         *,
@@ -45,46 +36,77 @@ dated as (
         and cards.replaced_at is null
 ),
 
+{% if is_incremental() %}
+-- An amount that changed has a say here and nowhere else.
+changed as (
+    select
+        customer_id,
+        min(counts_from) as counts_from
+    from dated
+    where
+        transaction_id in (
+            select amounts.transaction_id
+            from {{ ref("stg_loyalty__transaction_amounts") }} as amounts
+            where amounts.written_at > {{ mark() }}
+        )
+    group by customer_id
+),
+
+{% endif %}
 due_scores as (
     select
         customer_id,
         score_date
     from {{ ref("int_due_scores") }}
     {% if is_incremental() %}
-    -- An amount that changed has a say here and nowhere else.
     union
     select
         scored.customer_id,
         score_dates.score_date
-    from {{ ref("stg_loyalty__transaction_amounts") }} as changed
-    inner join dated on changed.transaction_id = dated.transaction_id
+    from changed
     inner join {{ ref("int_scored_customers") }} as scored
-        on dated.customer_id = scored.customer_id
+        on changed.customer_id = scored.customer_id
     inner join {{ ref("int_score_dates") }} as score_dates
-        on dated.counts_from <= score_dates.score_date
+        on changed.counts_from <= score_dates.score_date
         and scored.scored_from_date <= score_dates.score_date
-    where changed.written_at > {{ mark() }}
     {% endif %}
+),
+
+due_receipts as (
+    select * from dated
+    where customer_id in (select due_scores.customer_id from due_scores)
+),
+
+amounts as (
+    select
+        transaction_id,
+        round(cast(sum(amount) as {{ type_double() }}), 2) as amount
+    from {{ ref("stg_loyalty__transaction_amounts") }}
+    where
+        replaced_at is null
+    {% if is_incremental() %}
+        and transaction_id in (select due_receipts.transaction_id from due_receipts)
+    {% endif %}
+    group by transaction_id
 ),
 
 receipts as (
     select
-        dated.customer_id,
-        dated.counts_from,
-        cast({{ dbt.dateadd("day", var("window_days"), "dated.counts_from") }} as date)
+        due_receipts.customer_id,
+        due_receipts.counts_from,
+        cast({{ dbt.dateadd("day", var("window_days"), "due_receipts.counts_from") }} as date)
             as counts_until,
-        case when dated.is_return then 0.0e0 else 1.0e0 end as orders,
-        case when dated.is_return then 1.0e0 else 0.0e0 end as returns,
-        case when dated.is_return then -1 else 1 end
+        case when due_receipts.is_return then 0.0e0 else 1.0e0 end as orders,
+        case when due_receipts.is_return then 1.0e0 else 0.0e0 end as returns,
+        case when due_receipts.is_return then -1 else 1 end
         * round(coalesce(amounts.amount * rates.rate, 0), 2) as spend,
         case when rates.rate is null then 1.0e0 else 0.0e0 end as unconverted
-    from dated
-    left join amounts on dated.transaction_id = amounts.transaction_id
+    from due_receipts
+    left join amounts on due_receipts.transaction_id = amounts.transaction_id
     left join rates
-        on dated.currency = rates.currency
-        and dated.counts_from >= rates.valid_from
-        and dated.counts_from < coalesce(rates.valid_until, cast('9999-12-31' as date))
-    where dated.customer_id is not null
+        on due_receipts.currency = rates.currency
+        and due_receipts.counts_from >= rates.valid_from
+        and due_receipts.counts_from < coalesce(rates.valid_until, cast('9999-12-31' as date))
 ),
 
 totals as (
@@ -104,3 +126,4 @@ totals as (
 )
 
 select * from totals
+{{ "where false" if nothing_is_due() and is_idle(["stg_loyalty__transaction_amounts"]) }}
