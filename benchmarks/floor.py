@@ -75,7 +75,7 @@ def main() -> None:
         scorecards = fit(connection, project["vars"])
     with timed("scores"):
         connection.execute("create table score_mart as " + score_query(scorecards))
-        connection.execute("checkpoint")
+        connection.execute("drop table activity; drop table variable; checkpoint")
     connection.close()
 
 

@@ -7,7 +7,8 @@
 --
 -- Everything after identity works on integers: customer_no for a customer, a number for a score
 -- date. A big raw table is deduplicated in two steps: hash the keys, and only where a hash occurs
--- twice look at the rows themselves; 98 % of the rows never meet a sort.
+-- twice look at the rows themselves; 98 % of the rows never meet a sort. The largest tables are in
+-- the file rather than temporary, so that they need no memory.
 
 -- step: accounts
 create temp table crm_customer as
@@ -197,7 +198,7 @@ qualify row_number() over (
     order by _loaded_at desc
 ) = 1;
 
-create temp table event as
+create table event as
 select
     'web'::channel as channel,
     anonymous_id as visitor_id,
@@ -268,7 +269,7 @@ where session_id is not null and engaged_seconds is not null
 union all
 select * from guessed_event;
 
-create temp table session as
+create table session as
 select
     channel,
     visitor_id,
@@ -365,7 +366,7 @@ from (
 )
 group by channel, visitor_id, customer_no;
 
-create temp table visit as
+create table visit as
 with sole_owner as (
     select channel, visitor_id, any_value(customer_no) as customer_no from known_use
     group by channel, visitor_id
@@ -409,7 +410,7 @@ where customer_id is not null and channel is not null and sent_at is not null
 group by key_hash
 having count(*) > 1;
 
-create temp table contact as
+create table contact as
 with landed as not materialized (
     select
         *,
@@ -448,7 +449,7 @@ where response_type is not null and responded_at is not null
 group by key_hash
 having count(*) > 1;
 
-create temp table response as
+create table response as
 with landed as not materialized (
     select
         *,
@@ -488,7 +489,7 @@ where not coalesce(_is_deleted, false);
 
 -- Answers of people; without a contact's number, to the customer's nearest earlier send of the
 -- campaign.
-create temp table answer as
+create table answer as
 with orphan as (
     select row_number() over () as orphan_no, response.*, account.customer_no
     from response
@@ -708,7 +709,7 @@ from stretch
 left join day_number on day_number.day = stretch.until_day;
 
 -- step: activities
-create temp table transaction as
+create table transaction as
 select *
 from (
     select
@@ -720,7 +721,7 @@ from (
 )
 where not coalesce(_is_deleted, false) and not coalesce(is_return, false);
 
-create temp table purchase as
+create table purchase as
 select
     transaction_id,
     coalesce(account.customer_no, card.customer_no) as customer_no,
@@ -738,7 +739,7 @@ where transaction_id is not null and product_id is not null
 group by key_hash
 having count(*) > 1;
 
-create temp table category_bought as
+create table category_bought as
 with landed as not materialized (
     select
         transaction_id, line_id, product_id, _loaded_at, _is_deleted,
@@ -777,7 +778,7 @@ from line
 inner join product using (product_id)
 inner join purchase using (transaction_id);
 
-create temp table card_activity as
+create table card_activity as
 select
     customer_no,
     'benefit_redeemed'::activity as activity,
@@ -866,7 +867,7 @@ from (
 inner join card using (member_id)
 where not coalesce(_is_deleted, false);
 
-create temp table voice as
+create table voice as
 select
     customer_no,
     'survey_answered'::activity as activity,
@@ -929,8 +930,11 @@ from (
 inner join identifier using (login)
 where not coalesce(_is_deleted, false);
 
--- Everything that counts for somebody, with the score dates that it counts at.
-create temp table activity as
+-- Everything that counts for somebody, with the score dates that it counts at. All rows pass by what
+-- they are joined with; guessed smaller than they are, DuckDB would hold them in memory instead.
+set disabled_optimizers = 'join_order,build_side_probe_side';
+
+create table activity as
 with stacked as (
     select
         account.customer_no,
@@ -1001,6 +1005,8 @@ left join consent_stretch
 anti join (select * from person where is_internal) as internal
     on internal.customer_no = dated.customer_no
 where dated.day >= coalesce(countable_from, '0001-01-01'::date);
+
+reset disabled_optimizers;
 
 drop table contact;
 drop table response;
@@ -1500,7 +1506,7 @@ select
     if(is_member and has_referral_made, referral_made, null) as referrals_made
 from total;
 
-create temp table if not exists variable as from batch_variable limit 0;
+create table if not exists variable as from batch_variable limit 0;
 insert into variable from batch_variable;
 
 drop table batch_activity;

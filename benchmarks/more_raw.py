@@ -11,7 +11,7 @@ few, and, of the rows loaded in the last ten days, duplicates, corrections and d
 shares that demo/landing.py has.
 
 --rows is what a stream brings in a few minutes: new rows of customers who are there already, all
-of the last whole day, so that they count at once, loaded a minute after the last load.
+of the last whole day, so that they count at once, loaded --minutes after the last load.
 
 Files are hard links where possible. A table that was one file becomes a folder of parts. The raw
 files are taken to be laid out and filled as demo/generate.py does.
@@ -155,12 +155,15 @@ def main() -> None:
     what.add_argument("--day", action="store_true", help="add the next day's load")
     what.add_argument("--rows", type=int, help="add so many rows of the last whole day")
     parser.add_argument("--customers", type=int, default=200, help="whom --rows is about")
+    parser.add_argument(
+        "--minutes", type=int, default=1, help="how long after the last load --rows is loaded"
+    )
     args = parser.parse_args()
     if args.out.exists():
         raise SystemExit(f"{args.out} exists; choose another --out")
     link(args.raw, args.out)
     delivery = Delivery(args.raw, args.out)
-    written = delivery.day() if args.day else delivery.rows(args.rows, args.customers)
+    written = delivery.day() if args.day else delivery.rows(args.rows, args.customers, args.minutes)
     tables = ", ".join(f"{name} {count:,}" for name, count in sorted(written.items()))
     print(f"{sum(written.values()):,} rows added in {args.out}: {tables}")
 
@@ -225,9 +228,11 @@ class Delivery:
         written["raw_crm.customer_merges"] = self._merge_accounts(loaded_at)
         return written
 
-    def rows(self, count: int, customers: int) -> dict[str, int]:
-        """Writes so many rows of so many customers; returns the rows per table."""
-        loaded_at = max(self._newest) + timedelta(minutes=1)
+    def rows(self, count: int, customers: int, minutes: int) -> dict[str, int]:
+        """Writes so many rows of so many customers, loaded so long after the last load; returns
+        the rows per table.
+        """
+        loaded_at = max(self._newest) + timedelta(minutes=minutes)
         newest = f"timestamp '{min(self._newest)}'"
         as_of = self._one(f"select {self._local_date(newest)} - 1")
         self._choose(customers)

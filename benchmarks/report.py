@@ -12,17 +12,23 @@ LABELS = {
     "start_up": "start-up",
     "full": "full build",
     "limited": "full build, limited memory",
+    "quality": "quality beside it",
+    "tests": "data tests beside it",
     "floor": "floor",
     "pandas": "pandas",
     "one_day": "one day more",
     "near_real_time": "near real time",
     "no_change": "no change",
 }
-WITH_DBT = ["full", "limited", "one_day", "near_real_time", "no_change"]  # start-up comes off
+WITH_DBT = [  # start-up comes off
+    "full", "limited", "quality", "tests", "one_day", "near_real_time", "no_change",
+]  # fmt: skip
 MEASURED_IN = {
     "full": "floor",
     "pandas": "floor",
     "limited": "full",
+    "quality": "full",
+    "tests": "full",
     "one_day": "full",
     "near_real_time": "full",
     "no_change": "full",
@@ -30,6 +36,7 @@ MEASURED_IN = {
 COLOURS = {
     "full": "#1f5fa8", "limited": "#7fa8d6", "floor": "#3d8f5f", "pandas": "#c2571a",
     "one_day": "#7b4ea3", "near_real_time": "#b04a7c", "no_change": "#77808a",
+    "quality": "#5b8fa8", "tests": "#a8a05b",
 }  # fmt: skip
 BAR = 40  # characters of the longest bar
 

@@ -25,9 +25,16 @@ PROJECT = Path(__file__).resolve().parent.parent
 HERE = PROJECT / "benchmarks"
 WORK = PROJECT / "data" / "benchmark_work"
 INCREMENTS = ["no_change", "near_real_time", "one_day"]
-MEASUREMENTS = ["start_up", "full", "floor", "pandas", *INCREMENTS, "limited"]
+NEAR_REAL_TIME = ["--selector", "near_real_time"]
+MEASUREMENTS = [
+    "start_up", "full", "quality", "tests", "floor", "pandas", *INCREMENTS, "limited"
+]  # fmt: skip
+AFTER_FULL = {"quality", "tests", *INCREMENTS}
 TRIVIAL = "int_marks"  # a model that costs nothing but dbt's start
-ROWS, CUSTOMERS = 1000, 200  # what the near-real-time run brings
+QUALITY = ["tag:quality", "int_landed_again+"]  # what measures and accounts for rows, beside scores
+ROWS, CUSTOMERS = 1000, 200  # what a near-real-time run brings
+MINUTES_AFTER = 360  # from the night's load to the first of these runs
+MINUTES_BETWEEN = 5  # from one to the next
 PROFILE = """\
 engagement_scoring:
   target: benchmark
@@ -123,7 +130,7 @@ class Benchmark:
             "machine": f"{os.cpu_count()} cores, {memory:.0f} GB",
             "customers": size,
         }
-        needed = {"start_up"} | ({"full"} if set(args.only) & set(INCREMENTS) else set())
+        needed = {"start_up"} | ({"full"} if set(args.only) & AFTER_FULL else set())
         self._wanted = needed | set(args.only)
 
     def run(self) -> None:
@@ -140,7 +147,7 @@ class Benchmark:
             self._run_increments(dbt)
             if "limited" in self._wanted:
                 dbt.reset()
-                self._measure("limited", dbt.prepared_run(self._raw, target="limited"))
+                self._measure("limited", dbt.prepared_chain(self._raw, target="limited"))
 
     def _make_raw(self) -> None:
         if not self._raw.exists():
@@ -160,8 +167,12 @@ class Benchmark:
         made = set()
         if "full" in self._wanted:
             dbt.reset()
-            if self._measure("full", dbt.prepared_run(self._raw)):
+            if self._measure("full", dbt.prepared_chain(self._raw)):
                 made.add("full")
+        if "quality" in self._wanted:
+            self._measure("quality", dbt.prepared_run(self._raw, "--select", *QUALITY))
+        if "tests" in self._wanted:
+            self._measure("tests", dbt.tests(self._raw))
         floor, mart = self._build / "floor.duckdb", self._build / "score_mart.parquet"
         mart.unlink(missing_ok=True)
         if "floor" in self._wanted:
@@ -191,22 +202,29 @@ class Benchmark:
             return
         say("Calibrating, and a run that adopts it (not measured)")
         dbt.calibrate()
-        run(dbt.prepared_run(self._raw, calibrated=True))
+        run(dbt.prepared_chain(self._raw, calibrated=True))
         if "no_change" in self._wanted:
-            self._measure("no_change", dbt.prepared_run(self._raw, calibrated=True))
+            self._measure("no_change", dbt.prepared_chain(self._raw, calibrated=True))
+        folders = [self._build / f"raw_with_{more}" for more in ("rows", "more_rows", "day")]
+        rows, more_rows, day = folders
         if self._wanted & {"near_real_time", "one_day"}:
-            rows, day = self._build / "raw_with_rows", self._build / "raw_with_day"
-            shutil.rmtree(rows, ignore_errors=True)
-            shutil.rmtree(day, ignore_errors=True)
-            more_raw = [sys.executable, HERE / "more_raw.py"]
-            run([*more_raw, "--raw", self._raw, "--out", rows,
-                 "--rows", ROWS, "--customers", CUSTOMERS])  # fmt: skip
-            run([*more_raw, "--raw", rows, "--out", day, "--day"])
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
+            self._add(self._raw, rows, minutes=MINUTES_AFTER)
+            self._add(rows, more_rows, minutes=MINUTES_BETWEEN)
+            more_raw = [sys.executable, HERE / "more_raw.py", "--raw", more_rows, "--out", day]
+            run([*more_raw, "--day"])
         if "near_real_time" in self._wanted:
-            command = dbt.prepared_run(rows, "--selector", "near_real_time", calibrated=True)
+            say("A first near-real-time run (not measured)")
+            run(dbt.prepared_run(rows, *NEAR_REAL_TIME, calibrated=True))
+            command = dbt.prepared_run(more_rows, *NEAR_REAL_TIME, calibrated=True)
             self._measure("near_real_time", command)
         if "one_day" in self._wanted:
-            self._measure("one_day", dbt.prepared_run(day, calibrated=True))
+            self._measure("one_day", dbt.prepared_chain(day, calibrated=True))
+
+    def _add(self, raw: Path, out: Path, minutes: int) -> None:
+        more_raw = [sys.executable, HERE / "more_raw.py", "--raw", raw, "--out", out]
+        run([*more_raw, "--rows", ROWS, "--customers", CUSTOMERS, "--minutes", minutes])
 
     def _measure(self, name: str, command: list, *limits: float) -> bool:
         cost = measure(command, PROJECT, *limits)
@@ -238,6 +256,14 @@ class Dbt:
         """The command for a run, the project parsed before: other variables would cost a parse."""
         run(self._command("parse", raw, calibrated=calibrated, target=target))
         return self._command("run", raw, *which, calibrated=calibrated, target=target)
+
+    def prepared_chain(self, raw: Path, **how) -> list:
+        """The same for everything but what QUALITY names."""
+        return self.prepared_run(raw, "--exclude", *QUALITY, **how)
+
+    def tests(self, raw: Path) -> list:
+        """The command for all data tests."""
+        return self._command("test", raw, "--exclude-resource-type", "unit_test")
 
     def calibrate(self) -> None:
         """Freezes what the full build fitted, as `make calibrate` and `dbt seed` would."""

@@ -42,6 +42,7 @@ from tqdm import tqdm
 
 BLOCK = 20_000  # customers drawn together
 PART_ROWS = 10_000_000  # rows after which a folder's next part begins
+ROW_GROUP_ROWS = 122_880  # in the order of their load, so that what is old can be left unread
 SHARED = 2**31  # block number of what all customers share
 IN_PARTS = {
     "raw_web.events", "raw_app.events", "raw_crm.campaign_contacts", "raw_crm.contact_responses",
@@ -75,7 +76,9 @@ class Store:
             if writer:
                 writer.close()
             writer, part, written = self._new_file(name, part + 1, rows.schema), part + 1, 0
-        writer.write_table(rows)
+        if "_loaded_at" in rows.column_names:
+            rows = rows.sort_by("_loaded_at")
+        writer.write_table(rows, ROW_GROUP_ROWS)
         self._open[name] = (writer, part, written + len(rows))
         self.rows[name] += len(rows)
 

@@ -266,12 +266,34 @@ model_names: what it follows; none: all tables with replaced rows that it reads 
 
 
 {#
-Which rows of a table came or went since this model's mark, as SQL; false where none did, so that
-what would follow from them falls away before it is planned.
+Which rows of a table (under an alias) came or went since this model's mark, as SQL; false where
+none did, so that what would follow from them falls away before it is planned.
 #}
-{% macro is_changed(model_name) %}
+{% macro is_changed(model_name, alias=none) %}
     {% set is_written = execute and is_incremental() and model_name in written_parents() %}
-    {{- return("written_at > " ~ mark() if is_written else "false") -}}
+    {% set written_at = alias ~ ".written_at" if alias else "written_at" %}
+    {{- return(written_at ~ " > " ~ mark() if is_written else "false") -}}
+{% endmacro %}
+
+
+{# Whether scores are due of those customers alone whom new rows concern, not of everybody. #}
+{% macro is_due_to_few() %}
+    {% if not adds_to("int_engagement_variables") %}{{ return(false) }}{% endif %}
+    {% set dates = run_query("select 1 from " ~ relation_of("int_due_dates") ~ " limit 1") %}
+    {{ return(not dates.rows) }}
+{% endmacro %}
+
+
+{# Whether score dates or scorecard versions came, changed or went since all scores followed. #}
+{% macro are_dates_or_scorecards_due() %}
+    {% set questions = [] %}
+    {% for name in ["int_running_activities", "int_restated_scorecards", "int_restated_segments"] %}
+        {% do questions.append(
+            "exists (select 1 from " ~ relation_of(name) ~ " where written_at > "
+            ~ oldest_score_mark() ~ ")"
+        ) %}
+    {% endfor %}
+    {{ return(run_query("select " ~ questions | join(" or ")).rows[0][0]) }}
 {% endmacro %}
 
 
@@ -325,6 +347,42 @@ says that it depends on int_touched_customers.
 
 
 {#
+Few rows of a large table, as a query in brackets: those with (columns) in (query), or a list of
+columns of which one is. These columns are read first, and the others of the rows that they name
+alone. That the rows' numbers are listed tells DuckDB that they are few; left to guess, it reads the
+whole table. Where is_few is false: the table.
+
+    select * from {{ few_of(ref("int_visits"), "channel, visitor_id", "select * from looked_at") }}
+#}
+{% macro few_of(relation, columns, query, is_few=true) %}
+    {% if not is_few %}{{ return(relation) }}{% endif %}
+    {% set conditions, numbers = [], [] %}
+    {% for named in ([columns] if columns is string else columns) %}
+        {% do conditions.append("(" ~ named ~ ") in (" ~ query ~ ")") %}
+        {% do numbers.append(
+            "select " ~ row_id() ~ " as number from " ~ relation ~ " where " ~ conditions[-1]
+        ) %}
+    {% endfor %}
+    {{- return(
+        "(select few.* from " ~ relation ~ " as few inner join (select unnest(list(distinct number))"
+        ~ " as number from (" ~ numbers | join(" union all ") ~ ")) as named on few." ~ row_id()
+        ~ " = named.number)"
+        if row_id() else "(select * from " ~ relation ~ " where " ~ conditions | join(" or ") ~ ")"
+    ) -}}
+{% endmacro %}
+
+{#
+What an engine numbers the rows of a table with; nothing where it does not, and in unit tests, whose
+rows are of no table.
+#}
+{% macro row_id() %}{{ return(adapter.dispatch("row_id")()) }}{% endmacro %}
+
+{% macro duckdb__row_id() %}{{- return("rowid") -}}{% endmacro %}
+
+{% macro spark__row_id() %}{{- return("") -}}{% endmacro %}
+
+
+{#
 The rows of a table that keeps replaced ones: its last select.
 
 rows: name of the CTE with the rows as they are now. looked_at: a query for the keys (columns by)
@@ -348,16 +406,13 @@ that it was computed for, of which those without a row are gone; none: it holds 
     {% set key = by or (key if key is string else key | join(", ")) %}
     select * from (
         with existing as (
-            select {{ columns | join(", ") }} from {{ this }}
+            {% set is_looked_through = model.sources and has_new_erasures() or not looked_at %}
+            select {{ columns | join(", ") }}
+            from {{ few_of(this, key, looked_at, not is_looked_through) }} as kept
             where
                 replaced_at is null
-                {% if looked_at %}
-                and (
-                    ({{ key }}) in ({{ looked_at }})
-                    {% if model.sources and has_new_erasures() %}
-                    or {{ is_erased(columns) }}
-                    {% endif %}
-                )
+                {% if is_looked_through and looked_at %}
+                and (({{ key }}) in ({{ looked_at }}) or {{ is_erased(columns) }})
                 {% endif %}
         ),
 
@@ -400,14 +455,15 @@ that it was computed for, of which those without a row are gone; none: it holds 
 {# Writes the rows of the customers touched since the table's mark, from when on they were. #}
 {% macro get_incremental_touched_rows_sql(arguments) %}
     {% set columns = arguments["dest_columns"] | map(attribute="name") | list %}
+    {% for column in ["customer_id", "unidentified_as"] if column in columns %}
     delete from {{ arguments["target_relation"] }} as old
     using {{ touched_since() }} as touched
     where
-        {{ "coalesce(old.customer_id, old.unidentified_as)" if "unidentified_as" in columns
-            else "old.customer_id" }} = touched.customer_id
+        old.{{ column }} = touched.customer_id
         {% if "activity_at" in columns %}
         and old.activity_at >= touched.touched_from
         {% endif %};
+    {% endfor %}
     {{ insert_rows(arguments) }}
 {% endmacro %}
 
@@ -416,6 +472,7 @@ that it was computed for, of which those without a row are gone; none: it holds 
 {% macro get_incremental_due_scores_sql(arguments) %}
     {% set table = arguments["target_relation"] %}
     {% set columns = arguments["dest_columns"] | map(attribute="name") | list %}
+    {% if are_dates_or_scorecards_due() %}
     delete from {{ table }}
     where
         score_date not in (select score_date from {{ relation_of("int_score_dates") }})
@@ -428,6 +485,7 @@ that it was computed for, of which those without a row are gone; none: it holds 
             select scorecard_version from {{ relation_of(config.get("meta").due_scorecards) }}
         )
         {% endif %};
+    {% endif %}
     delete from {{ table }} as old
     using {{ relation_of("int_due_customers") }} as due
     where

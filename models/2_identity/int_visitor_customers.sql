@@ -10,7 +10,7 @@ looked_at as (
     from {{ ref("int_visits") }} as visits
     where
         visits.login_hash is not null
-        and visits.written_at > {{ mark() }}
+        and {{ is_changed("int_visits", "visits") }}
     union
     select
         visits.channel,
@@ -18,13 +18,13 @@ looked_at as (
     from {{ ref("int_visits") }} as visits
     inner join {{ ref("int_customer_identifiers") }} as identifiers
         on visits.login_hash = identifiers.identifier_hash
-    where identifiers.written_at > {{ mark() }}
+    where {{ is_changed("int_customer_identifiers", "identifiers") }}
     union
     select
         'app' as channel,
         devices.device_id as visitor_id
     from {{ ref("stg_app__devices") }} as devices
-    where devices.written_at > {{ mark() }}
+    where {{ is_changed("stg_app__devices", "devices") }}
     union
     select
         'app' as channel,
@@ -32,7 +32,7 @@ looked_at as (
     from {{ ref("stg_app__devices") }} as devices
     inner join {{ ref("int_customer_accounts") }} as accounts
         on devices.customer_id = accounts.account_id
-    where accounts.written_at > {{ mark() }}
+    where {{ is_changed("int_customer_accounts", "accounts") }}
 ),
 
 {% endif %}
@@ -42,7 +42,10 @@ known_uses as (
         visits.visitor_id,
         identifiers.customer_id,
         visits.started_at as known_at
-    from {{ ref("int_visits") }} as visits
+    from {{ few_of(
+        ref("int_visits"), "channel, visitor_id", "select channel, visitor_id from looked_at",
+        is_incremental(),
+    ) }} as visits
     inner join {{ ref("int_customer_identifiers") }} as identifiers
         on visits.login_hash = identifiers.identifier_hash
     where

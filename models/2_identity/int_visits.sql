@@ -3,18 +3,22 @@
 
 with
 
+{# What events are told together: a session of a visitor or all that no session has a name for. #}
+{% set session = "case when session_id like 'visit %' then '' else coalesce(session_id, '') end" %}
 {% if is_incremental() %}
--- Visitors with new, changed or removed events; all their visits are told anew.
+-- Sessions with new, changed or removed events; all their visits are told anew.
 looked_at as (
     select distinct
         'web' as channel,
-        anonymous_id as visitor_id
+        anonymous_id as visitor_id,
+        {{ session }} as session_name
     from {{ ref("stg_web__events") }}
     where written_at > {{ mark() }}
     union all
     select distinct
         'app' as channel,
-        device_id as visitor_id
+        device_id as visitor_id,
+        {{ session }} as session_name
     from {{ ref("stg_app__events") }}
     where written_at > {{ mark() }}
 ),
@@ -30,11 +34,11 @@ events as (
         event_at,
         engaged_seconds,
         user_agent
-    from {{ ref("stg_web__events") }}
+    from {{ few_of(
+        ref("stg_web__events"), "anonymous_id, " ~ session,
+        "select visitor_id, session_name from looked_at where channel = 'web'", is_incremental(),
+    ) }} as events
     where replaced_at is null
-    {% if is_incremental() %}
-        and anonymous_id in (select visitor_id from looked_at where channel = 'web')
-    {% endif %}
     union all
     select
         'app' as channel,
@@ -45,11 +49,11 @@ events as (
         event_at,
         engaged_seconds,
         cast(null as {{ dbt.type_string() }}) as user_agent
-    from {{ ref("stg_app__events") }}
+    from {{ few_of(
+        ref("stg_app__events"), "device_id, " ~ session,
+        "select visitor_id, session_name from looked_at where channel = 'app'", is_incremental(),
+    ) }} as events
     where replaced_at is null
-    {% if is_incremental() %}
-        and device_id in (select visitor_id from looked_at where channel = 'app')
-    {% endif %}
 ),
 
 -- Where the tracker counts no visits or measures no attention, the gaps between events stand in.
@@ -119,4 +123,6 @@ visits as (
     group by channel, visitor_id, session_id, lower(trim(login_id))
 )
 
-{{ keep_replaced("visits", "select channel, visitor_id from looked_at", by="channel, visitor_id") }}
+{{ keep_replaced(
+    "visits", "select * from looked_at", by="channel, visitor_id, " ~ session
+) }}

@@ -11,10 +11,11 @@ touched as (
 
 {% endif %}
 outbound as (
-    select * from {{ ref("int_activities__outbound") }}
-    {% if is_incremental() %}
-    where coalesce(customer_id, unidentified_as) in (select customer_id from touched)
-    {% endif %}
+    select outbound.*
+    from {{ few_of(
+        ref("int_activities__outbound"), ["customer_id", "unidentified_as"],
+        "select customer_id from touched", is_incremental(),
+    ) }} as outbound
 ),
 
 visits as (

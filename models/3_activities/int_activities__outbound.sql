@@ -18,18 +18,29 @@ touched_accounts as (
     where customer_id like 'account:%'
 ),
 
+touched_contacts as (
+    select contact_id from {{ ref("stg_crm__campaign_contacts") }}
+    where customer_id in (select account_id from touched_accounts)
+),
+
 touched_responses as (
     select response_id from {{ ref("stg_crm__contact_responses") }}
     where customer_id in (select account_id from touched_accounts)
     union
     select response_id from {{ ref("stg_crm__contact_responses") }}
-    where contact_id in (
-        select contact_id from {{ ref("stg_crm__campaign_contacts") }}
-        where customer_id in (select account_id from touched_accounts)
-    )
+    where contact_id in (select contact_id from touched_contacts)
     union
     select substring(customer_id, 10) as response_id from touched
     where customer_id like 'response:%'
+),
+
+looked_at as (
+    select contact_id from touched_contacts
+    union
+    select responses.contact_id
+    from {{ few_of(
+        ref("stg_crm__contact_responses"), "response_id", "select response_id from touched_responses"
+    ) }} as responses
 ),
 
 {% endif %}
@@ -46,18 +57,12 @@ contacts as (
         contacts.customer_id as account_id,
         contacts.channel,
         contacts.sent_at
-    from {{ ref("stg_crm__campaign_contacts") }} as contacts
+    from {{ few_of(
+        ref("stg_crm__campaign_contacts"), "contact_id", "select contact_id from looked_at",
+        is_incremental(),
+    ) }} as contacts
     left join accounts on contacts.customer_id = accounts.account_id
     where contacts.replaced_at is null
-    {% if is_incremental() %}
-        and (
-            contacts.customer_id in (select account_id from touched_accounts)
-            or contacts.contact_id in (
-                select contact_id from {{ ref("stg_crm__contact_responses") }}
-                where response_id in (select response_id from touched_responses)
-            )
-        )
-    {% endif %}
 ),
 
 responses as (
@@ -70,12 +75,12 @@ responses as (
         responses.response_type,
         responses.machine_flag,
         responses.responded_at
-    from {{ ref("stg_crm__contact_responses") }} as responses
+    from {{ few_of(
+        ref("stg_crm__contact_responses"), "response_id",
+        "select response_id from touched_responses", is_incremental(),
+    ) }} as responses
     left join accounts on responses.customer_id = accounts.account_id
     where responses.replaced_at is null
-    {% if is_incremental() %}
-        and responses.response_id in (select response_id from touched_responses)
-    {% endif %}
 ),
 
 nearest_sends as (

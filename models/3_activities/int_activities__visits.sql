@@ -11,26 +11,44 @@ touched as (
 touched_visitors as (
     select
         visitors.channel,
-        visitors.visitor_id
+        visitors.visitor_id,
+        touched.touched_from
     from {{ ref("int_visitor_customers") }} as visitors
     inner join touched on visitors.customer_id = touched.customer_id
     where visitors.replaced_at is null
-    union
+    {% for channel in ["web", "app"] %}
+    union all
     select
+        '{{ channel }}' as channel,
+        substring(customer_id, 5) as visitor_id,
+        touched_from
+    from touched
+    where customer_id like '{{ channel }}:%'
+    {% endfor %}
+),
+
+-- Where no visit of a session began after that, all of it is as it was.
+touched_sessions as (
+    select distinct
         visits.channel,
-        visits.visitor_id
+        visits.visitor_id,
+        visits.session_id
     from {{ ref("int_visits") }} as visits
-    inner join touched
-        on {{ dbt.concat(["visits.channel", "':'", "visits.visitor_id"]) }} = touched.customer_id
+    inner join touched_visitors
+        on visits.channel = touched_visitors.channel
+        and visits.visitor_id = touched_visitors.visitor_id
+        and visits.started_at >= touched_visitors.touched_from
+    where visits.replaced_at is null
 ),
 
 {% endif %}
 visits as (
-    select * from {{ ref("int_visits") }}
+    select visits.*
+    from {{ few_of(
+        ref("int_visits"), "channel, visitor_id, session_id", "select * from touched_sessions",
+        adds_to("int_activities"),
+    ) }} as visits
     where replaced_at is null
-    {% if adds_to("int_activities") %}
-        and (channel, visitor_id) in (select channel, visitor_id from touched_visitors)
-    {% endif %}
 ),
 
 identifiers as (
@@ -44,7 +62,10 @@ owners as (
         visitor_id,
         is_ambiguous,
         min(customer_id) as customer_id
-    from {{ ref("int_visitor_customers") }}
+    from {{ few_of(
+        ref("int_visitor_customers"), "channel, visitor_id",
+        "select channel, visitor_id from touched_sessions", adds_to("int_activities"),
+    ) }} as visitors
     where replaced_at is null
     group by channel, visitor_id, is_ambiguous
 ),

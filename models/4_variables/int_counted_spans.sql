@@ -1,5 +1,5 @@
 -- Over 100 lines: all that counts, and from when until when, stands in one place.
-{{ config(materialized="view") }}
+{{ config(materialized="ephemeral") }}
 
 with
 
@@ -22,7 +22,10 @@ due_activities as (
         activities.counts_until,
         activities.category,
         activities.engaged_seconds
-    from {{ ref("int_activities") }} as activities
+    from {{ few_of(
+        ref("int_activities"), "customer_id", "select customer_id from due_customers",
+        is_due_to_few(),
+    ) }} as activities
     inner join due_customers on activities.customer_id = due_customers.customer_id
     where
         activities.excluded_reason is null

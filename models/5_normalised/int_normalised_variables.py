@@ -45,7 +45,7 @@ def logistic(x, mean, deviation):
 
 def model(dbt, session):
     variables = nw.from_native(dbt.ref("int_engagement_variables"))
-    due_scores = nw.from_native(dbt.ref("int_due_scores"))
+    due_variables = nw.from_native(dbt.ref("int_due_variables"))
     due_scorecards = nw.from_native(dbt.ref("int_due_scorecards")).lazy().collect("pyarrow")
     restated = set(due_scorecards["scorecard_version"].to_list())
     scorecards = nw.from_native(dbt.ref("int_scorecards")).lazy().collect("pyarrow")
@@ -55,9 +55,7 @@ def model(dbt, session):
         key = row["scorecard_version"], row["variable_name"]
         statistics.setdefault(key, {})[row["statistic"]] = row["value"]
     keys = ["customer_id", "score_date"]
-    due = variables
-    if dbt.is_incremental:
-        due = variables.join(due_scores.select(*keys), on=keys)
+    due = due_variables if dbt.is_incremental else variables
     names = [name for name in variables.collect_schema().names() if name not in keys]
     frames = []
     for version in sorted(set(scorecards["scorecard_version"].to_list())):

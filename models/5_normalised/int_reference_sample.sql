@@ -52,7 +52,10 @@ with_variables as (
         sampled.scorecard_version,
         variables.*
     from sampled
-    inner join variables
+    inner join {{ few_of(
+        ref("int_engagement_variables"), "customer_id, score_date",
+        "select customer_id, score_date from sampled",
+    ) }} as variables
         on sampled.customer_id = variables.customer_id
         and sampled.score_date = variables.score_date
 )

@@ -9,16 +9,21 @@ with
 
 {% set restated = due_scorecards("int_due_scorecards") if is_incremental() else [] %}
 normalised as (
-    select normalised.* from {{ ref("int_normalised_variables") }} as normalised
-    {% if is_incremental() %}
-    {{ "left" if restated else "inner" }} join {{ ref("int_due_scores") }} as due_scores
-        on normalised.customer_id = due_scores.customer_id
-        and normalised.score_date = due_scores.score_date
+    select normalised.*
+    from {{ few_of(
+        ref("int_normalised_variables"), "customer_id, score_date",
+        "select customer_id, score_date from " ~ ref("int_due_scores"),
+        is_incremental() and not restated,
+    ) }} as normalised
     {% if restated %}
     where
-        due_scores.customer_id is not null
-        or normalised.scorecard_version in ('{{ restated | join("', '") }}')
-    {% endif %}
+        scorecard_version in ('{{ restated | join("', '") }}')
+        or (customer_id, score_date) in (
+            select
+                customer_id,
+                score_date
+            from {{ ref("int_due_scores") }}
+        )
     {% endif %}
 ),
 

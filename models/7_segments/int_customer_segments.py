@@ -90,7 +90,7 @@ def held_before(due, score_dates, stored):
 def model(dbt, session):
     scores = nw.from_native(dbt.ref("int_scores"))
     score_dates = nw.from_native(dbt.ref("int_score_dates"))
-    due_scores = nw.from_native(dbt.ref("int_due_scores")).select("customer_id", "score_date")
+    unsegmented = nw.from_native(dbt.ref("int_unsegmented_scores"))
     restated = {row["scorecard_version"] for row in rows_of(dbt.ref("int_due_segments"))}
     level_rows = rows_of(dbt.ref("int_engagement_levels"))
     centroid_rows = rows_of(dbt.ref("int_persona_centroids"))
@@ -110,10 +110,11 @@ def model(dbt, session):
             if row["scorecard_version"] == key:
                 dimensions = centroids.setdefault(row["persona"], {})
                 dimensions.setdefault(row["dimension"], {})[row["statistic"]] = row["value"]
-        segmented = scores.filter(nw.col("scorecard_version") == key)
+        is_folded_on = dbt.is_incremental and key not in restated
+        segmented = unsegmented if is_folded_on else scores
+        segmented = segmented.filter(nw.col("scorecard_version") == key)
         segmented = segmented.with_columns(known_rank=nw.lit(None, nw.Int64))
-        if dbt.is_incremental and key not in restated:
-            segmented = segmented.join(due_scores, on=["customer_id", "score_date"])
+        if is_folded_on:
             stored = nw.from_native(session.table(str(dbt.this)))
             held = held_before(segmented, score_dates, stored)
             segmented = nw.concat([segmented, held], how="diagonal")
