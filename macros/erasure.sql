@@ -48,8 +48,8 @@ nobody has asked to be erased.
 
 {# Whether nobody has ever asked to be erased, so that nobody need be looked for. #}
 {% macro nobody_asked() %}
-    {% set requests = relation_of("stg_crm__erasure_requests") if execute %}
-    {{ return(execute and not run_query("select 1 from " ~ requests ~ " limit 1").rows) }}
+    {% set requests = load_relation(relation_of("stg_crm__erasure_requests")) if execute %}
+    {{ return(requests and not run_query("select 1 from " ~ requests ~ " limit 1").rows) }}
 {% endmacro %}
 
 

@@ -349,8 +349,8 @@ says that it depends on int_touched_customers.
 {#
 Few rows of a large table, as a query in brackets: those with (columns) in (query), or a list of
 columns of which one is. These columns are read first, and the others of the rows that they name
-alone. That the rows' numbers are listed tells DuckDB that they are few; left to guess, it reads the
-whole table. Where is_few is false: the table.
+alone. That the rows' numbers are listed tells DuckDB that they are few; left to guess, it reads
+the whole table. Where is_few is false: the table.
 
     select * from {{ few_of(ref("int_visits"), "channel, visitor_id", "select * from looked_at") }}
 #}
@@ -364,9 +364,9 @@ whole table. Where is_few is false: the table.
         ) %}
     {% endfor %}
     {{- return(
-        "(select few.* from " ~ relation ~ " as few inner join (select unnest(list(distinct number))"
-        ~ " as number from (" ~ numbers | join(" union all ") ~ ")) as named on few." ~ row_id()
-        ~ " = named.number)"
+        "(select few.* from " ~ relation ~ " as few inner join ("
+        ~ "select unnest(list(distinct number)) as number from ("
+        ~ numbers | join(" union all ") ~ ")) as named on few." ~ row_id() ~ " = named.number)"
         if row_id() else "(select * from " ~ relation ~ " where " ~ conditions | join(" or ") ~ ")"
     ) -}}
 {% endmacro %}

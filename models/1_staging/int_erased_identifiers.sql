@@ -204,7 +204,7 @@ new_identifiers as (
     from identifiers
     where
         identifiers.identifier_hash is not null
-        {{ "and false" if nobody_asked() }}
+        and {{ "false" if nobody_asked() else "true" }}
     {% if is_incremental() %}
         and (identifiers.identifier_type, identifiers.identifier_hash) not in (
             select

@@ -37,7 +37,7 @@ events as (
     from {{ few_of(
         ref("stg_web__events"), "anonymous_id, " ~ session,
         "select visitor_id, session_name from looked_at where channel = 'web'", is_incremental(),
-    ) }} as events
+    ) }}
     where replaced_at is null
     union all
     select
@@ -52,7 +52,7 @@ events as (
     from {{ few_of(
         ref("stg_app__events"), "device_id, " ~ session,
         "select visitor_id, session_name from looked_at where channel = 'app'", is_incremental(),
-    ) }} as events
+    ) }}
     where replaced_at is null
 ),
 

@@ -39,7 +39,8 @@ looked_at as (
     union
     select responses.contact_id
     from {{ few_of(
-        ref("stg_crm__contact_responses"), "response_id", "select response_id from touched_responses"
+        ref("stg_crm__contact_responses"), "response_id",
+        "select response_id from touched_responses",
     ) }} as responses
 ),
 

@@ -65,7 +65,7 @@ owners as (
     from {{ few_of(
         ref("int_visitor_customers"), "channel, visitor_id",
         "select channel, visitor_id from touched_sessions", adds_to("int_activities"),
-    ) }} as visitors
+    ) }}
     where replaced_at is null
     group by channel, visitor_id, is_ambiguous
 ),

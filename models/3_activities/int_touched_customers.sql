@@ -341,5 +341,5 @@ select
 from touched
 where
     customer_id is not null
-    {{ "and false" if is_idle() }}
+    and {{ "false" if is_idle() else "true" }}
 group by customer_id

@@ -108,4 +108,4 @@ scored as (
 select * from scored
 where
     scored_from_date is not null
-    {{ "and false" if is_idle(["int_touched_customers"]) }}
+    and {{ "false" if is_idle(["int_touched_customers"]) else "true" }}
