@@ -77,19 +77,19 @@ def rows_of(relation):
     return list(nw.from_native(relation).lazy().collect("pyarrow").iter_rows(named=True))
 
 
-def held_before(due, score_dates, stored):
+def held_before(due_scores, score_dates, stored):
     """The stored rows that the folds of what is due go on from, as rows with known_rank alone."""
-    firsts = due.group_by("customer_id", "scorecard_version").agg(nw.col("score_date").min())
+    firsts = due_scores.group_by("customer_id").agg(nw.col("score_date").min())
     previous = score_dates.select("score_date", before="previous_score_date")
     firsts = firsts.join(previous, on="score_date").drop("score_date")
     stored = stored.select(*KEYS, before="score_date", known_rank="held_rank")
-    on = ["customer_id", "scorecard_version", "before"]
-    return stored.join(firsts, on=on).drop("before")
+    return stored.join(firsts, on=["customer_id", "before"]).drop("before")
 
 
 def model(dbt, session):
     scores = nw.from_native(dbt.ref("int_scores"))
     score_dates = nw.from_native(dbt.ref("int_score_dates"))
+    due_scores = nw.from_native(dbt.ref("int_due_scores"))
     unsegmented = nw.from_native(dbt.ref("int_unsegmented_scores"))
     restated = {row["scorecard_version"] for row in rows_of(dbt.ref("int_due_segments"))}
     level_rows = rows_of(dbt.ref("int_engagement_levels"))
@@ -116,7 +116,8 @@ def model(dbt, session):
         segmented = segmented.with_columns(known_rank=nw.lit(None, nw.Int64))
         if is_folded_on:
             stored = nw.from_native(session.table(str(dbt.this)))
-            held = held_before(segmented, score_dates, stored)
+            held = held_before(due_scores, score_dates, stored)
+            held = held.filter(nw.col("scorecard_version") == key)
             segmented = nw.concat([segmented, held], how="diagonal")
         segmented = nearest(levels(segmented, bounds, version["minimum_coverage"]), centroids)
         label = nw.lit(None, nw.String)

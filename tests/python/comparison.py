@@ -14,8 +14,8 @@ RELATIVE_TOLERANCE = 1e-13
 # What only steers later runs. (changed_at is no bookkeeping: consents and preferences have one.)
 BOOKKEEPING_COLUMNS = {"written_at", "replaced_at", "erased_at"}
 BOOKKEEPING_RELATIONS = {
-    "int_marks", "int_touched_customers", "int_due_scores", "int_restated_scorecards",
-    "int_restated_segments",
+    "int_marks", "int_touched_customers", "int_due_scores", "int_due_variables",
+    "int_unsegmented_scores", "int_restated_scorecards", "int_restated_segments",
 }  # fmt: skip
 
 

@@ -101,7 +101,8 @@ def normalised(is_incremental: bool, restated: str) -> list[tuple]:
         int_engagement_variables="""select * from (values
             ('ann', 1, 1.0, 2.0), ('ann', 2, 2.0, 2.0), ('bob', 1, 4.0, 2.0)
         ) as rows (customer_id, score_date, visits, orders)""",
-        int_due_scores="select * from (values ('ann', 2)) as rows (customer_id, score_date)",
+        int_due_variables="""select * from int_engagement_variables
+            where customer_id = 'ann' and score_date = 2""",
         int_due_scorecards=f"select '{restated}' as scorecard_version",
         int_scorecards=f"""select * from (values
             ('v1', 'visits', 'min_max', 'higher'), ('v2', 'visits', 'min_max', 'lower'),
@@ -182,6 +183,8 @@ def segments(is_incremental: bool, restated: str, levels: str = "v1', 'v2") -> D
         int_score_dates="""select * from (values (1, null), (2, 1))
             as rows (score_date, previous_score_date)""",
         int_due_scores="""select * from (values ('ann', 2)) as rows (customer_id, score_date)""",
+        int_unsegmented_scores="""select * from int_scores
+            where customer_id = 'ann' and score_date = 2""",
         int_due_segments=f"select '{restated}' as scorecard_version",
         int_engagement_levels=f"""select * from (values
             ('v1', 'low', 1, 0.0, 5.0), ('v1', 'high', 2, 20.0, 5.0),
@@ -248,15 +251,15 @@ def test_between_two_centroids_just_as_near_the_first_by_name_is_taken_whichever
 
 
 def test_a_fold_goes_on_from_the_date_before_the_first_that_is_due():
-    """Ann is due at 2 and 3: what is stored of 1 counts, not that of 2 nor of another version."""
+    """Ann is due at 2 and 3: what is stored of 1 counts, not that of 2 nor of somebody else."""
     session = duckdb.connect()
     due, score_dates, stored = (
         nw.from_native(session.sql(f"select * from (values {rows}) as rows ({columns})"))
         for rows, columns in (
-            ("('ann', 'v1', 3), ('ann', 'v1', 2)", "customer_id, scorecard_version, score_date"),
+            ("('ann', 3), ('ann', 2)", "customer_id, score_date"),
             ("(1, null), (2, 1), (3, 2)", "score_date, previous_score_date"),
             (
-                "('ann', 1, 10, 'v1', 7), ('ann', 2, 20, 'v1', 8), ('ann', 1, 10, 'v2', 9)",
+                "('ann', 1, 10, 'v1', 7), ('ann', 2, 20, 'v1', 8), ('bob', 1, 10, 'v1', 9)",
                 "customer_id, score_date, score_date_number, scorecard_version, held_rank",
             ),
         )
