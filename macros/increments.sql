@@ -276,7 +276,10 @@ none did, so that what would follow from them falls away before it is planned.
 {% endmacro %}
 
 
-{# Whether scores are due of those customers alone whom new rows concern, not of everybody. #}
+{#
+Whether scores are due of those customers alone whom new rows concern, not of everybody. It says how
+to read and never what, so that a view may go on saying what held when it was made.
+#}
 {% macro is_due_to_few() %}
     {% if not adds_to("int_engagement_variables") %}{{ return(false) }}{% endif %}
     {% set dates = run_query("select 1 from " ~ relation_of("int_due_dates") ~ " limit 1") %}

@@ -1,5 +1,5 @@
 -- Over 100 lines: all that counts, and from when until when, stands in one place.
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 
 with
 

@@ -1,5 +1,5 @@
 -- Over 100 lines: the sums are taken in two steps that only make sense together.
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 
 {% set counts = activity_catalogue() %}
 {% set items = ["decayed_days", "active_weeks", "categories_bought", "preferences_held"] %}
