@@ -236,6 +236,7 @@ def _dbt(
     try:
         cli(line[1:])
     finally:
+        gc.collect()  # of Python models, which hold the database open
         DuckDBConnectionManager.close_all_connections()  # a fork ends without
 
 
