@@ -8,7 +8,6 @@ README.md says what is measured and how to read it. POSIX only (os.wait4).
 """
 
 import argparse
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 import psutil
-from measure import OK, Cost, Results, measure
+from measure import OK, Results, measure
 from report import report
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -188,10 +187,6 @@ class Benchmark:
             self._results.add(cost, measurement="comparison", **self._about)
 
     def _measure_pandas(self, mart: Path) -> None:
-        if not importlib.util.find_spec("pandas"):
-            cost = Cost(0, 0, 0, 0, "pandas is not installed")
-            self._results.add(cost, measurement="pandas", **self._about)
-            return
         script = [sys.executable, HERE / "pandas_pipeline.py", "--raw", self._raw, "--out", mart]
         limits = self._args.pandas_memory, self._args.pandas_timeout
         self._measure("pandas", script, *limits)
