@@ -331,6 +331,29 @@ says that it depends on int_touched_customers.
 {% endmacro %}
 
 
+{#
+What rows of customers touched since a model's mark go by, as a query for name: their accounts,
+cards ("member") or logins, and those that are touched and nobody's. The model says that it depends
+on int_touched_customers.
+#}
+{% macro touched_names(kind, model_name=none) %}
+    {% set owner, name = {
+        "account": ["int_customer_accounts", "account_id"],
+        "member": ["int_card_customers", "member_id"],
+        "login": ["int_customer_identifiers", "identifier_hash"],
+    }[kind] %}
+    select owned.{{ name }} as name
+    from {{ ref(owner) }} as owned
+    inner join {{ touched_since(model_name) }} as touched
+        on owned.customer_id = touched.customer_id
+    where owned.replaced_at is null
+    union all
+    select substring(customer_id, {{ kind | length + 2 }}) as name
+    from {{ touched_since(model_name) }} as touched
+    where customer_id like '{{ kind }}:%'
+{% endmacro %}
+
+
 {# The run up to which all tables with scores, or what they are made of, have come; as SQL. #}
 {% macro oldest_score_mark() %}
     {% set names = [] %}
@@ -375,6 +398,20 @@ the whole table. Where is_few is false: the table.
 {% endmacro %}
 
 {#
+The order in which a table is written that is built from nothing, at the end of its query: rows of a
+customer lie together, so that an engine which knows the bounds of a table's parts skips the others,
+and sums a customer's rows at once.
+#}
+{% macro cluster(columns) %}
+    {{- return(adapter.dispatch("cluster")(columns) if not is_incremental() else "") -}}
+{% endmacro %}
+
+{% macro duckdb__cluster(columns) %}{{- return("order by " ~ columns) -}}{% endmacro %}
+
+{% macro spark__cluster(columns) %}{{- return("") -}}{% endmacro %}
+
+
+{#
 What an engine numbers the rows of a table with; nothing where it does not, and in unit tests, whose
 rows are of no table.
 #}
@@ -390,14 +427,16 @@ The rows of a table that keeps replaced ones: its last select.
 
 rows: name of the CTE with the rows as they are now. looked_at: a query for the keys (columns by)
 that it was computed for, of which those without a row are gone; none: it holds them all.
+clustered_by: columns by which a large table is looked into, for cluster().
 #}
-{% macro keep_replaced(rows, looked_at=none, by=none) %}
+{% macro keep_replaced(rows, looked_at=none, by=none, clustered_by=none) %}
     {% if not is_incremental() %}
     select
         *,
         {{ run_time() }} as written_at,
         cast(null as timestamp) as replaced_at
     from {{ rows }}
+    {{ cluster(clustered_by) if clustered_by }}
     {% else %}
     {% set columns = [] %}
     {% for column in adapter.get_columns_in_relation(this) %}
@@ -444,6 +483,7 @@ that it was computed for, of which those without a row are gone; none: it holds 
 {% macro get_incremental_keep_replaced_sql(arguments) %}
     {% set table, new = arguments["target_relation"], arguments["temp_relation"] %}
     {% set keys = arguments["unique_key"] %}
+    {% if run_query("select 1 from " ~ new ~ " where replaced_at is not null limit 1").rows %}
     delete from {{ table }} as old
     using (select * from {{ new }} where replaced_at is not null) as gone
     where
@@ -451,6 +491,7 @@ that it was computed for, of which those without a row are gone; none: it holds 
         {% for key in ([keys] if keys is string else keys) %}
         and old.{{ key }} is not distinct from gone.{{ key }}
         {% endfor %};
+    {% endif %}
     {{ insert_rows(arguments) }}
 {% endmacro %}
 
@@ -499,7 +540,8 @@ that it was computed for, of which those without a row are gone; none: it holds 
     using {{ arguments["temp_relation"] }} as new
     where
         old.customer_id = new.customer_id
-        and old.score_date = new.score_date;
+        and old.score_date = new.score_date
+        and new.score_date not in (select score_date from {{ relation_of("int_due_dates") }});
     {% endif %}
     {{ insert_rows(arguments) }}
 {% endmacro %}
@@ -559,41 +601,50 @@ the segments were last written, as a run before this one may have been killed on
 {#
 A table built from nothing for many customers is built in batches of them, so that memory is bounded
 by a batch: the table is created from the first, and this adds the others. What is computed is
-narrowed by in_batch(); outside of it, nothing is.
+narrowed by in_batch(), to those from one customer to another; outside of it, nothing is.
 #}
-{% macro set_batch(number, count) %}
-    set variable customer_batches = {{ count }};
-    set variable customer_batch = {{ number }}
+{% macro set_batch(batch) %}
+    set variable first_customer = '{{ batch.first_customer | replace("'", "''") }}';
+    set variable last_customer = '{{ batch.last_customer | replace("'", "''") }}'
 {% endmacro %}
 
-{% macro batch_count() %}
+{# The batches in which a table is built: their first and last customers. #}
+{% macro batches() %}
     {% set rows = run_query(
         "select (select count(*) from " ~ relation_of("int_scored_customers")
         ~ ") * (select count(*) from " ~ relation_of("int_score_dates") ~ ")"
     ).rows[0][0] %}
-    {{ return((rows / var("scores_per_batch")) | round(0, "ceil") | int) }}
+    {% set count = (rows / var("scores_per_batch")) | round(0, "ceil") | int %}
+    {% if count <= 1 %}{{ return([]) }}{% endif %}
+    {{ return(run_query(
+        "select min(customer_id) as first_customer, max(customer_id) as last_customer from ("
+        ~ "select customer_id, ntile(" ~ count ~ ") over (order by customer_id) as batch from "
+        ~ relation_of("int_scored_customers") ~ ") as numbered group by batch order by batch"
+    ).rows) }}
 {% endmacro %}
 
 {% macro start_batches() %}
-    {% if execute and model.config.materialized == "incremental" and not is_incremental()
-        and batch_count() > 1 %}
-        {{ set_batch(0, batch_count()) }}
+    {% if execute and model.config.materialized == "incremental" and not is_incremental() %}
+        {% for batch in batches()[:1] %}{{ set_batch(batch) }}{% endfor %}
     {% endif %}
 {% endmacro %}
 
 {% macro add_batches() %}
-    {% if execute and model.config.materialized == "incremental" and not is_incremental()
-        and batch_count() > 1 %}
-        {% set count = batch_count() %}
-        {% for number in range(1, count) %}
-            {% do run_query(set_batch(number, count)) %}
+    {% if execute and model.config.materialized == "incremental" and not is_incremental() %}
+        {% set batches = batches() %}
+        {% for batch in batches[1:] %}
+            {% do run_query(set_batch(batch)) %}
             {% do run_query("insert into " ~ this ~ " " ~ model.compiled_code) %}
             {% do log(
-                this.identifier ~ ": " ~ (number + 1) ~ " of " ~ count ~ " batches of customers",
+                this.identifier ~ ": " ~ (loop.index + 1) ~ " of " ~ batches | length
+                ~ " batches of customers",
                 true
             ) %}
         {% endfor %}
-        reset variable customer_batch
+        {% if batches %}
+        reset variable first_customer;
+        reset variable last_customer
+        {% endif %}
     {% endif %}
 {% endmacro %}
 
@@ -602,10 +653,12 @@ narrowed by in_batch(); outside of it, nothing is.
     {{ return(adapter.dispatch("in_batch")(column)) }}
 {% endmacro %}
 
+{# The bounds are constants to DuckDB, which skips what lies beyond them; the last of all is the
+last character there is. #}
 {% macro duckdb__in_batch(column) %}
     {{- return(
-        "coalesce(hash(" ~ column ~ ") % getvariable('customer_batches')"
-        ~ " = getvariable('customer_batch'), true)"
+        column ~ " between coalesce(getvariable('first_customer'), '')"
+        ~ " and coalesce(getvariable('last_customer'), chr(1114111))"
     ) -}}
 {% endmacro %}
 

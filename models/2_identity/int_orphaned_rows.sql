@@ -1,11 +1,12 @@
+-- Over 100 lines: which raw tables refer to which, and what is known, stand in one place.
 {{ config(unique_key=["source_system", "table_name", "row_key"]) }}
 
 {# What a reference may name, and where those that are known stand. #}
 {% set known = {
-    "account": [ref("int_customer_accounts"), "account_id"],
-    "card": [ref("stg_loyalty__members"), "member_id"],
-    "contact": [ref("stg_crm__campaign_contacts"), "contact_id"],
-    "receipt": [ref("stg_loyalty__transactions"), "transaction_id"],
+    "account": ["int_customer_accounts", "account_id"],
+    "card": ["stg_loyalty__members", "member_id"],
+    "contact": ["stg_crm__campaign_contacts", "contact_id"],
+    "receipt": ["stg_loyalty__transactions", "transaction_id"],
 } %}
 
 {# Each staging table, its key, and whom or what its rows belong to; one that is known is enough. #}
@@ -34,6 +35,7 @@
 with
 
 {% if is_incremental() %}
+-- What was orphaned, what is new or changed, and what refers to something that is gone.
 looked_at as (
     select
         source_system,
@@ -42,48 +44,57 @@ looked_at as (
     from {{ this }}
     where replaced_at is null
     {% for system, table, key, references in tables %}
+    {% set staged = "stg_" ~ system ~ "__" ~ table %}
+    {% set conditions = [is_changed(staged)] %}
+    {% for column, what in references.items() %}
+    {% do conditions.append(
+        column ~ " in (select " ~ known[what][1] ~ " from " ~ ref(known[what][0])
+        ~ " where replaced_at is not null and " ~ is_changed(known[what][0]) ~ ")"
+    ) %}
+    {% endfor %}
+    {% for condition in conditions %}
     union
     select
         'raw_{{ system }}' as source_system,
         '{{ table }}' as table_name,
         {{ key }} as row_key
-    from {{ ref("stg_" ~ system ~ "__" ~ table) }}
-    where
-        written_at > {{ mark() }}
-        {% for column, what in references.items() %}
-        or {{ column }} in (
-            select {{ known[what][1] }} from {{ known[what][0] }}
-            where replaced_at > {{ mark() }}
-        )
-        {% endfor %}
+    from {{ ref(staged) }}
+    where {{ condition }}
+    {% endfor %}
     {% endfor %}
 ),
 
 {% endif %}
+{% for system, table, key, references in tables %}
+{{ table }} as (
+    select
+        {{ key }} as row_key,
+        {{ references | join(", ") }}
+    from {{ few_of(
+        ref("stg_" ~ system ~ "__" ~ table), key,
+        "select row_key from looked_at where source_system = 'raw_" ~ system
+        ~ "' and table_name = '" ~ table ~ "'",
+        is_incremental(),
+    ) }}
+    where
+        replaced_at is null
+        and coalesce({{ references | join(", ") }}) is not null
+),
+
+{% endfor %}
 orphaned as (
     {% for system, table, key, references in tables %}
     select
         'raw_{{ system }}' as source_system,
         '{{ table }}' as table_name,
-        {{ key }} as row_key,
+        row_key,
         case
             {% for column in references %}
             when {{ column }} is not null then '{{ column }}'
             {% endfor %}
         end as column_name
-    from {{ ref("stg_" ~ system ~ "__" ~ table) }}
-    where
-        replaced_at is null
-        and coalesce({{ references | join(", ") }}) is not null
-        and {{ are_unknown(references, known) }}
-    {% if is_incremental() %}
-        and {{ key }} in (
-            select row_key from looked_at
-            where
-                source_system = 'raw_{{ system }}'
-                and table_name = '{{ table }}'
-        )
-    {% endif %}
+    from {{ table }}
+    where {{ are_unknown(references, known, table if is_incremental()) }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 )

@@ -124,5 +124,6 @@ visits as (
 )
 
 {{ keep_replaced(
-    "visits", "select * from looked_at", by="channel, visitor_id, " ~ session
+    "visits", "select * from looked_at", by="channel, visitor_id, " ~ session,
+    clustered_by="visitor_id",
 ) }}

@@ -152,3 +152,4 @@ activities as (
 
 select * from activities
 {{ "where false" if is_idle(["int_touched_customers"]) }}
+{{ cluster("customer_id, unidentified_as") }}

@@ -2,6 +2,8 @@
 {{ config(materialized=incremental_or_table(), incremental_strategy="touched_rows") }}
 -- depends_on: {{ ref("int_touched_customers") }}
 
+{% set response_rows = ref("stg_crm__contact_responses") %}
+
 with
 
 {% if is_incremental() %}
@@ -10,38 +12,32 @@ touched as (
 ),
 
 touched_accounts as (
-    select accounts.account_id
-    from {{ ref("int_customer_accounts") }} as accounts
-    inner join touched on accounts.customer_id = touched.customer_id
-    union
-    select substring(customer_id, 9) as account_id from touched
-    where customer_id like 'account:%'
+    {{ touched_names("account") }}
 ),
 
-touched_contacts as (
-    select contact_id from {{ ref("stg_crm__campaign_contacts") }}
-    where customer_id in (select account_id from touched_accounts)
-),
-
-touched_responses as (
-    select response_id from {{ ref("stg_crm__contact_responses") }}
-    where customer_id in (select account_id from touched_accounts)
-    union
-    select response_id from {{ ref("stg_crm__contact_responses") }}
-    where contact_id in (select contact_id from touched_contacts)
-    union
-    select substring(customer_id, 10) as response_id from touched
+-- What a send or an answer may go by: an account, a send of it, an answer that is nobody's.
+touched_names as (
+    select name from touched_accounts
+    union all
+    select contact_id as name from {{ ref("stg_crm__campaign_contacts") }}
+    where customer_id in (select name from touched_accounts)
+    union all
+    select substring(customer_id, 10) as name from touched
     where customer_id like 'response:%'
 ),
 
+{% set response_rows = "touched_responses" %}
+touched_responses as (
+    select * from {{ few_of(
+        ref("stg_crm__contact_responses"), ["customer_id", "contact_id", "response_id"],
+        "select name from touched_names",
+    ) }}
+),
+
 looked_at as (
-    select contact_id from touched_contacts
+    select name from touched_names
     union
-    select responses.contact_id
-    from {{ few_of(
-        ref("stg_crm__contact_responses"), "response_id",
-        "select response_id from touched_responses",
-    ) }} as responses
+    select contact_id as name from touched_responses
 ),
 
 {% endif %}
@@ -59,7 +55,7 @@ contacts as (
         contacts.channel,
         contacts.sent_at
     from {{ few_of(
-        ref("stg_crm__campaign_contacts"), "contact_id", "select contact_id from looked_at",
+        ref("stg_crm__campaign_contacts"), "contact_id", "select name from looked_at",
         is_incremental(),
     ) }} as contacts
     left join accounts on contacts.customer_id = accounts.account_id
@@ -76,10 +72,7 @@ responses as (
         responses.response_type,
         responses.machine_flag,
         responses.responded_at
-    from {{ few_of(
-        ref("stg_crm__contact_responses"), "response_id",
-        "select response_id from touched_responses", is_incremental(),
-    ) }} as responses
+    from {{ response_rows }} as responses
     left join accounts on responses.customer_id = accounts.account_id
     where responses.replaced_at is null
 ),
@@ -165,3 +158,4 @@ inner join touched
     and outbound.activity_at >= touched.touched_from
 {{ "where false" if is_idle(["int_touched_customers"]) }}
 {% endif %}
+{{ cluster("customer_id, unidentified_as") }}

@@ -1,7 +1,16 @@
 {{ config(materialized="ephemeral") }}
 
+{% set adds = adds_to("int_activities") %}
+
 with
 
+{% if adds %}
+touched_cards as (
+    {{ touched_names("member", "int_activities") }}
+),
+
+{% endif %}
+{% set is_looked_at = "member_id in (select name from touched_cards)" if adds else "true" %}
 card_activities as (
     select
         member_id,
@@ -10,7 +19,9 @@ card_activities as (
         'benefit_redeemed' as activity,
         null as engaged_seconds
     from {{ ref("stg_loyalty__benefit_redemptions") }}
-    where replaced_at is null
+    where
+        replaced_at is null
+        and {{ is_looked_at }}
     union all
     select
         member_id,
@@ -19,7 +30,9 @@ card_activities as (
         'promotion_joined' as activity,
         null as engaged_seconds
     from {{ ref("stg_loyalty__promotion_participations") }}
-    where replaced_at is null
+    where
+        replaced_at is null
+        and {{ is_looked_at }}
     union all
     select
         member_id,
@@ -28,7 +41,9 @@ card_activities as (
         'referral_made' as activity,
         null as engaged_seconds
     from {{ ref("stg_loyalty__referrals") }}
-    where replaced_at is null
+    where
+        replaced_at is null
+        and {{ is_looked_at }}
     union all
     select
         member_id,
@@ -40,6 +55,7 @@ card_activities as (
     where
         entry_type in ('earn', 'burn')
         and replaced_at is null
+        and {{ is_looked_at }}
     union all
     select
         member_id,
@@ -48,7 +64,9 @@ card_activities as (
         case when visit_type = 'visit' then 'store_visited' else 'event_attended' end as activity,
         duration_seconds as engaged_seconds
     from {{ ref("stg_loyalty__store_visits") }}
-    where replaced_at is null
+    where
+        replaced_at is null
+        and {{ is_looked_at }}
 ),
 
 identified as (

@@ -1,11 +1,7 @@
+-- Over 100 lines: receipts and the categories bought by them are told in one place.
 {{ config(materialized="ephemeral") }}
 
 with
-
-transactions as (
-    select * from {{ ref("stg_loyalty__transactions") }}
-    where replaced_at is null
-),
 
 accounts as (
     select * from {{ ref("int_customer_accounts") }}
@@ -14,6 +10,30 @@ accounts as (
 
 cards as (
     select * from {{ ref("int_card_customers") }}
+    where replaced_at is null
+),
+
+{% if adds_to("int_activities") %}
+touched as (
+    select * from {{ touched_since("int_activities") }} as touched
+),
+
+-- Receipts that are nobody's go by themselves.
+touched_names as (
+    {{ touched_names("account", "int_activities") }}
+    union all
+    {{ touched_names("member", "int_activities") }}
+    union all
+    select substring(customer_id, 13) as name from touched
+    where customer_id like 'transaction:%'
+),
+
+{% endif %}
+transactions as (
+    select * from {{ few_of(
+        ref("stg_loyalty__transactions"), ["customer_id", "member_id", "transaction_id"],
+        "select name from touched_names", adds_to("int_activities"),
+    ) }}
     where replaced_at is null
 ),
 
@@ -37,7 +57,7 @@ every_purchase as (
 identified as (
     select every_purchase.* from every_purchase
     {% if adds_to("int_activities") %}
-    inner join {{ touched_since("int_activities") }} as touched
+    inner join touched
         on coalesce(every_purchase.customer_id, every_purchase.unidentified_as)
         = touched.customer_id
         and every_purchase.activity_at >= touched.touched_from

@@ -1,7 +1,21 @@
 {{ config(materialized="ephemeral") }}
 
+{% set adds = adds_to("int_activities") %}
+
 with
 
+{% if adds %}
+touched_accounts as (
+    {{ touched_names("account", "int_activities") }}
+),
+
+touched_logins as (
+    {{ touched_names("login", "int_activities") }}
+),
+
+{% endif %}
+{% set is_looked_at = "customer_id in (select name from touched_accounts)" if adds
+    else "true" %}
 account_activities as (
     select
         customer_id as account_id,
@@ -10,7 +24,9 @@ account_activities as (
         'survey_answered' as activity,
         cast(null as {{ dbt.type_string() }}) as category
     from {{ ref("stg_crm__surveys") }}
-    where replaced_at is null
+    where
+        replaced_at is null
+        and {{ is_looked_at }}
     union all
     select
         customer_id as account_id,
@@ -19,7 +35,9 @@ account_activities as (
         'service_contacted' as activity,
         cast(null as {{ dbt.type_string() }}) as category
     from {{ ref("stg_crm__service_tickets") }}
-    where replaced_at is null
+    where
+        replaced_at is null
+        and {{ is_looked_at }}
     union all
     select
         customer_id as account_id,
@@ -28,7 +46,9 @@ account_activities as (
         case when has_value then 'preference_given' else 'preference_withdrawn' end as activity,
         attribute as category
     from {{ ref("stg_crm__preferences") }}
-    where replaced_at is null
+    where
+        replaced_at is null
+        and {{ is_looked_at }}
 ),
 
 from_accounts as (
@@ -60,7 +80,11 @@ from_logins as (
     left join {{ ref("int_customer_identifiers") }} as identifiers
         on reviews.login_hash = identifiers.identifier_hash
         and identifiers.replaced_at is null
-    where reviews.replaced_at is null
+    where
+        reviews.replaced_at is null
+    {% if adds %}
+        and reviews.login_hash in (select name from touched_logins)
+    {% endif %}
 ),
 
 voice as (

@@ -31,8 +31,8 @@ customer_dates as (
     inner join {{ ref("int_due_customers") }} as due_customers
         on customers.customer_id = due_customers.customer_id
     inner join score_dates
-        on customers.scored_from_date <= score_dates.score_date
-        and due_customers.due_from_date <= score_dates.score_date
+        on greatest(customers.scored_from_date, due_customers.due_from_date)
+        <= score_dates.score_date
     where not score_dates.is_due
 ),
 

@@ -143,3 +143,4 @@ select
     cast({{ variable }} as {{ type_double() }}) as {{ variable }}{% endfor %}
 from variables
 {{ "where false" if nothing_is_due() }}
+{{ cluster("customer_id") }}

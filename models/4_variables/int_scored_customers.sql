@@ -31,9 +31,7 @@ activities as (
         case when activities.activity in ({{ engagements() }}) then activities.activity_date end
             as first_activity_date,
         case when activities.channel = 'web' then activities.activity_date end as web_visitor_from
-    from {{ few_of(
-        ref("int_activities"), "customer_id", "select customer_id from touched", is_incremental()
-    ) }} as activities
+    from {{ ref("int_activities") }} as activities
     {% if is_incremental() %}
     inner join touched
         on activities.customer_id = touched.customer_id

@@ -8,8 +8,13 @@
 
 with
 
-transactions as (
-    select * from {{ ref("stg_loyalty__transactions") }}
+accounts as (
+    select * from {{ ref("int_customer_accounts") }}
+    where replaced_at is null
+),
+
+cards as (
+    select * from {{ ref("int_card_customers") }}
     where replaced_at is null
 ),
 
@@ -20,36 +25,23 @@ rates as (
     from {{ ref("currency_rates") }}
 ),
 
-dated as (
-    select
-        coalesce(accounts.customer_id, cards.customer_id) as customer_id,
-        transactions.transaction_id,
-        coalesce(transactions.currency, '{{ var("reporting_currency") }}') as currency,
-        transactions.is_return,
-        {{ local_date("transactions.transacted_at") }} as counts_from
-    from transactions
-    left join {{ ref("int_customer_accounts") }} as accounts
-        on transactions.customer_id = accounts.account_id
-        and accounts.replaced_at is null
-    left join {{ ref("int_card_customers") }} as cards
-        on transactions.member_id = cards.member_id
-        and cards.replaced_at is null
-),
-
 {% if is_incremental() %}
 -- An amount that changed has a say here and nowhere else.
+changed_amounts as (
+    select distinct transaction_id from {{ ref("stg_loyalty__transaction_amounts") }}
+    where written_at > {{ mark() }}
+),
+
 changed as (
     select
-        customer_id,
-        min(counts_from) as counts_from
-    from dated
-    where
-        transaction_id in (
-            select amounts.transaction_id
-            from {{ ref("stg_loyalty__transaction_amounts") }} as amounts
-            where amounts.written_at > {{ mark() }}
-        )
-    group by customer_id
+        coalesce(accounts.customer_id, cards.customer_id) as customer_id,
+        min({{ local_date("transactions.transacted_at") }}) as counts_from
+    from {{ ref("stg_loyalty__transactions") }} as transactions
+    inner join changed_amounts on transactions.transaction_id = changed_amounts.transaction_id
+    left join accounts on transactions.customer_id = accounts.account_id
+    left join cards on transactions.member_id = cards.member_id
+    where transactions.replaced_at is null
+    group by coalesce(accounts.customer_id, cards.customer_id)
 ),
 
 {% endif %}
@@ -67,14 +59,61 @@ due_scores as (
     inner join {{ ref("int_scored_customers") }} as scored
         on changed.customer_id = scored.customer_id
     inner join {{ ref("int_score_dates") }} as score_dates
-        on changed.counts_from <= score_dates.score_date
-        and scored.scored_from_date <= score_dates.score_date
+        on greatest(changed.counts_from, scored.scored_from_date) <= score_dates.score_date
     {% endif %}
 ),
 
+due_customers as (
+    select
+        customer_id,
+        min(score_date) as first_due_date
+    from due_scores
+    group by customer_id
+),
+
+{% set is_few = is_due_to_few() %}
+{% if is_few %}
+-- Their accounts and cards.
+due_names as (
+    select accounts.account_id as name
+    from accounts
+    inner join due_customers on accounts.customer_id = due_customers.customer_id
+    union all
+    select cards.member_id as name
+    from cards
+    inner join due_customers on cards.customer_id = due_customers.customer_id
+),
+
+{% endif %}
+dated as (
+    select
+        coalesce(accounts.customer_id, cards.customer_id) as customer_id,
+        transactions.transaction_id,
+        coalesce(transactions.currency, '{{ var("reporting_currency") }}') as currency,
+        transactions.is_return,
+        {{ local_date("transactions.transacted_at") }} as counts_from
+    from {{ few_of(
+        ref("stg_loyalty__transactions"), ["customer_id", "member_id"],
+        "select name from due_names", is_few,
+    ) }} as transactions
+    left join accounts on transactions.customer_id = accounts.account_id
+    left join cards on transactions.member_id = cards.member_id
+    where transactions.replaced_at is null
+),
+
+windows as (
+    select
+        *,
+        cast({{ dbt.dateadd("day", var("window_days"), "counts_from") }} as date) as counts_until
+    from dated
+),
+
 due_receipts as (
-    select * from dated
-    where customer_id in (select due_scores.customer_id from due_scores)
+    select windows.*
+    from windows
+    inner join due_customers
+        on windows.customer_id = due_customers.customer_id
+        and windows.counts_until > due_customers.first_due_date
 ),
 
 amounts as (
@@ -94,8 +133,7 @@ receipts as (
     select
         due_receipts.customer_id,
         due_receipts.counts_from,
-        cast({{ dbt.dateadd("day", var("window_days"), "due_receipts.counts_from") }} as date)
-            as counts_until,
+        due_receipts.counts_until,
         case when due_receipts.is_return then 0.0e0 else 1.0e0 end as orders,
         case when due_receipts.is_return then 1.0e0 else 0.0e0 end as returns,
         case when due_receipts.is_return then -1 else 1 end
@@ -127,3 +165,4 @@ totals as (
 
 select * from totals
 {{ "where false" if nothing_is_due() and is_idle(["stg_loyalty__transaction_amounts"]) }}
+{{ cluster("customer_id") }}

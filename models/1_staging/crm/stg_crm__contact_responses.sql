@@ -19,4 +19,6 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from contact_responses") }}
+{{ keep_replaced(
+    "renamed", "select row_key from contact_responses", clustered_by="customer_id"
+) }}
