@@ -11,11 +11,17 @@ touched as (
 
 {% endif %}
 outbound as (
-    select outbound.*
-    from {{ few_of(
-        ref("int_activities__outbound"), ["customer_id", "unidentified_as"],
-        "select customer_id from touched", is_incremental(),
-    ) }} as outbound
+    select outbound.* from {{ ref("int_activities__outbound") }} as outbound
+    {% if is_incremental() %}
+    inner join touched
+        on outbound.customer_id = touched.customer_id
+        and outbound.activity_at >= touched.touched_from
+    union all
+    select outbound.* from {{ ref("int_activities__outbound") }} as outbound
+    inner join touched
+        on outbound.unidentified_as = touched.customer_id
+        and outbound.activity_at >= touched.touched_from
+    {% endif %}
 ),
 
 visits as (

@@ -27,37 +27,28 @@ touched_visitors as (
     {% endfor %}
 ),
 
-{% endif %}
-every_visit as (
-    select * from {{ few_of(
-        ref("int_visits"), "channel, visitor_id",
-        "select channel, visitor_id from touched_visitors", adds_to("int_activities"),
-    ) }}
-    where replaced_at is null
-),
-
-{% if adds_to("int_activities") %}
 -- Where no visit of a session began after that, all of it is as it was.
 touched_sessions as (
     select distinct
-        every_visit.channel,
-        every_visit.visitor_id,
-        every_visit.session_id
-    from every_visit
+        visits.channel,
+        visits.visitor_id,
+        visits.session_id
+    from {{ ref("int_visits") }} as visits
     inner join touched_visitors
-        on every_visit.channel = touched_visitors.channel
-        and every_visit.visitor_id = touched_visitors.visitor_id
-        and every_visit.started_at >= touched_visitors.touched_from
+        on visits.channel = touched_visitors.channel
+        and visits.visitor_id = touched_visitors.visitor_id
+        and visits.started_at >= touched_visitors.touched_from
+    where visits.replaced_at is null
 ),
 
 {% endif %}
 visits as (
-    select * from every_visit
-    {% if adds_to("int_activities") %}
-    where (channel, visitor_id, session_id) in (
-        select channel, visitor_id, session_id from touched_sessions
-    )
-    {% endif %}
+    select visits.*
+    from {{ few_of(
+        ref("int_visits"), "channel, visitor_id, session_id", "select * from touched_sessions",
+        adds_to("int_activities"),
+    ) }} as visits
+    where replaced_at is null
 ),
 
 identifiers as (

@@ -19,4 +19,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from events", clustered_by="device_id") }}
+{{ keep_replaced("renamed", "select row_key from events") }}

@@ -21,4 +21,4 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from events", clustered_by="anonymous_id") }}
+{{ keep_replaced("renamed", "select row_key from events") }}
