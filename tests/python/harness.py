@@ -45,8 +45,6 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"NO_COLOR": "1", "OMP_NUM_THREADS": "1"} | more
 
 
-# What dbt has parsed, by the settings that a parse rests on.
-PARSED = TemporaryDirectory(prefix="parsed_")
 # What builds and people leave in a project.
 LEFT = (".*", "data", "target", "logs", "profiles.yml")
 
@@ -155,7 +153,7 @@ class Project:
         """Begin with what another build has parsed with these settings; dbt looks what differs."""
         own = self.target / "partial_parse.msgpack"
         settings = [self.profiles, line[line.index("--target") + 1], line[-1]]
-        shared = Path(PARSED.name) / md5("\n".join(settings).encode()).hexdigest()
+        shared = Path(_parsed().name) / md5("\n".join(settings).encode()).hexdigest()
         if shared.exists() and not own.exists():
             own.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(shared, own)
@@ -196,6 +194,12 @@ class Project:
         salt = self.salt or "public-salt-of-the-demo"
         connection.create_function("engagement_salt", lambda: salt, [], "VARCHAR")
         return connection
+
+
+@cache
+def _parsed() -> TemporaryDirectory:
+    """What dbt has parsed, by the settings that a parse rests on; made where a test asks for it."""
+    return TemporaryDirectory(prefix="parsed_")
 
 
 @cache
