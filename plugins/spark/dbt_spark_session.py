@@ -9,6 +9,7 @@ The salt comes from the environment variable ENGAGEMENT_SALT; a profile can name
 parameter engagement.default_salt. Without either, dbt stops with a message.
 """
 
+import atexit
 import os
 import sys
 from threading import Lock
@@ -51,7 +52,17 @@ def started(parameters):
     spark = builder.config(map=parameters).getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     spark.udf.register("engagement_salt", lambda: salt)
+    atexit.register(stop, spark)
     return spark
+
+
+def stop(spark):
+    """Ends Spark with this process: else its JVM holds the metastore for a moment longer."""
+    java = spark.sparkContext._gateway
+    spark.stop()
+    java.shutdown()
+    java.proc.stdin.close()
+    java.proc.wait()
 
 
 class Connection(session.Connection):
