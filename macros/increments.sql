@@ -287,10 +287,14 @@ to read and never what, so that a view may go on saying what held when it was ma
 {% endmacro %}
 
 
-{# Whether score dates or scorecard versions came, changed or went since all scores followed. #}
+{#
+Whether score dates or scorecard versions came, changed or went since all scores followed; also where
+a first build ended before it had told.
+#}
 {% macro are_dates_or_scorecards_due() %}
     {% set questions = [] %}
     {% for name in ["int_running_activities", "int_restated_scorecards", "int_restated_segments"] %}
+        {% if not load_relation(relation_of(name)) %}{{ return(true) }}{% endif %}
         {% do questions.append(
             "exists (select 1 from " ~ relation_of(name) ~ " where written_at > "
             ~ oldest_score_mark() ~ ")"
