@@ -342,7 +342,7 @@ found by its time. early: those touched from before, of whom everything is found
 #}
 {% macro recent_and_early() %}
 recent as (
-    select {{ dbt.dateadd("day", -7, "max(touched_from)") }} as recent_from from touched
+    select {{ dbt.dateadd("day", -2, "max(touched_from)") }} as recent_from from touched
 ),
 
 early as (
@@ -514,7 +514,10 @@ clustered_by: columns by which a large table is looked into, for cluster().
 {% endmacro %}
 
 
-{# Writes what keep_replaced() gives: in place of the rows that it says are gone. #}
+{#
+Writes what keep_replaced() gives: in place of the rows that it says are gone. Rows are found sooner
+by columns of the key that are never null (meta: filled_keys).
+#}
 {% macro get_incremental_keep_replaced_sql(arguments) %}
     {% set table, new = arguments["target_relation"], arguments["temp_relation"] %}
     {% set keys = arguments["unique_key"] %}
@@ -524,7 +527,8 @@ clustered_by: columns by which a large table is looked into, for cluster().
     where
         old.replaced_at is null
         {% for key in ([keys] if keys is string else keys) %}
-        and old.{{ key }} is not distinct from gone.{{ key }}
+        {% set is_filled = key in config.get("meta", {}).get("filled_keys", []) %}
+        and old.{{ key }} {{ "=" if is_filled else "is not distinct from" }} gone.{{ key }}
         {% endfor %};
     {% endif %}
     {{ insert_rows(arguments) }}
