@@ -576,11 +576,13 @@ by columns of the key that are never null (meta: filled_keys).
         and old.score_date >= due.due_from_date;
     {% if config.get("meta", {}).get("has_more_due") %}
     delete from {{ table }} as old
-    using {{ arguments["temp_relation"] }} as new
+    using (
+        select customer_id, score_date from {{ arguments["temp_relation"] }}
+        where score_date not in (select score_date from {{ relation_of("int_due_dates") }})
+    ) as new
     where
         old.customer_id = new.customer_id
-        and old.score_date = new.score_date
-        and new.score_date not in (select score_date from {{ relation_of("int_due_dates") }});
+        and old.score_date = new.score_date;
     {% endif %}
     {{ insert_rows(arguments) }}
 {% endmacro %}
