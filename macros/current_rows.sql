@@ -36,16 +36,24 @@ within load_overlap_minutes.
     {{ latest }}
     {% else %}
     -- Few keys are loaded twice: only their rows are put in order.
-    {% set repeated %}
-        select {{ key_hash("row_key") }} from ({{ landed }}) as landed
-        group by {{ key_hash("row_key") }}
-        having count(*) > 1
-    {% endset %}
-    select * from ({{ landed }}) as landed
-    where {{ key_hash("row_key") }} not in ({{ repeated }})
+    with marked as (
+        select
+            landed.*,
+            repeated.row_hash is not null as is_repeated
+        from ({{ landed }}) as landed
+        left join (
+            select {{ key_hash("row_key") }} as row_hash from ({{ landed }}) as landed
+            group by {{ key_hash("row_key") }}
+            having count(*) > 1
+        ) as repeated
+            on {{ key_hash("landed.row_key") }} = repeated.row_hash
+    )
+
+    select * from marked
+    where not is_repeated
     union all
-    select * from ({{ landed }}) as landed
-    where {{ key_hash("row_key") }} in ({{ repeated }})
+    select * from marked
+    where is_repeated
     {{ latest }}
     {% endif %}
 {% endmacro %}

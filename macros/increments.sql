@@ -287,10 +287,14 @@ to read and never what, so that a view may go on saying what held when it was ma
 {% endmacro %}
 
 
-{# Whether score dates or scorecard versions came, changed or went since all scores followed. #}
+{#
+Whether score dates or scorecard versions came, changed or went since all scores followed; also where
+a first build ended before it had told.
+#}
 {% macro are_dates_or_scorecards_due() %}
     {% set questions = [] %}
     {% for name in ["int_running_activities", "int_restated_scorecards", "int_restated_segments"] %}
+        {% if not load_relation(relation_of(name)) %}{{ return(true) }}{% endif %}
         {% do questions.append(
             "exists (select 1 from " ~ relation_of(name) ~ " where written_at > "
             ~ oldest_score_mark() ~ ")"
@@ -332,11 +336,27 @@ says that it depends on int_touched_customers.
 
 
 {#
-What rows of customers touched since a model's mark go by, as a query for name: their accounts,
-cards ("member") or logins, and those that are touched and nobody's. The model says that it depends
-on int_touched_customers.
+Two more CTEs after one that is called touched, for a model that looks for what touched customers
+did. Nearly all are touched from the last days on: whatever anybody did since recent.recent_from is
+found by its time. early: those touched from before, of whom everything is found by its name.
 #}
-{% macro touched_names(kind, model_name=none) %}
+{% macro recent_and_early() %}
+recent as (
+    select {{ dbt.dateadd("day", -2, "max(touched_from)") }} as recent_from from touched
+),
+
+early as (
+    select touched.* from touched
+    where touched_from < (select recent_from from recent)
+)
+{% endmacro %}
+
+
+{#
+What rows of touched customers go by, as a query for name: their accounts, cards ("member") or
+logins, and those that are touched and nobody's. touched: a relation with their customer_id.
+#}
+{% macro touched_names(kind, touched) %}
     {% set owner, name = {
         "account": ["int_customer_accounts", "account_id"],
         "member": ["int_card_customers", "member_id"],
@@ -344,12 +364,10 @@ on int_touched_customers.
     }[kind] %}
     select owned.{{ name }} as name
     from {{ ref(owner) }} as owned
-    inner join {{ touched_since(model_name) }} as touched
-        on owned.customer_id = touched.customer_id
+    inner join {{ touched }} as touched on owned.customer_id = touched.customer_id
     where owned.replaced_at is null
     union all
-    select substring(customer_id, {{ kind | length + 2 }}) as name
-    from {{ touched_since(model_name) }} as touched
+    select substring(customer_id, {{ kind | length + 2 }}) as name from {{ touched }}
     where customer_id like '{{ kind }}:%'
 {% endmacro %}
 
@@ -390,12 +408,29 @@ the whole table. Where is_few is false: the table.
         ) %}
     {% endfor %}
     {{- return(
-        "(select few.* from " ~ relation ~ " as few inner join ("
+        "(select few.* from " ~ relation ~ " as few where few." ~ row_id() ~ " in ("
         ~ "select unnest(list(distinct number)) as number from ("
-        ~ numbers | join(" union all ") ~ ")) as named on few." ~ row_id() ~ " = named.number)"
+        ~ numbers | join(" union all ") ~ ") as named))"
         if row_id() else "(select * from " ~ relation ~ " where " ~ conditions | join(" or ") ~ ")"
     ) -}}
 {% endmacro %}
+
+
+{#
+The rows that are due (int_due_scores) of a table with a row per customer and score date, as a query
+in brackets: all of a date that is due to everybody, of other dates those of some customers. The
+model says that it depends on int_due_scores and int_due_dates.
+#}
+{% macro due_rows(relation) %}
+    {% set dates = "select score_date from " ~ ref("int_due_dates") %}
+    {{- return(
+        "(select * from " ~ relation ~ " where score_date in (" ~ dates ~ ")"
+        ~ " union all select * from " ~ few_of(relation, "customer_id, score_date",
+            "select customer_id, score_date from " ~ ref("int_due_scores")
+            ~ " where score_date not in (" ~ dates ~ ")") ~ ")"
+    ) -}}
+{% endmacro %}
+
 
 {#
 The order in which a table is written that is built from nothing, at the end of its query: rows of a
@@ -479,7 +514,10 @@ clustered_by: columns by which a large table is looked into, for cluster().
 {% endmacro %}
 
 
-{# Writes what keep_replaced() gives: in place of the rows that it says are gone. #}
+{#
+Writes what keep_replaced() gives: in place of the rows that it says are gone. Rows are found sooner
+by columns of the key that are never null (meta: filled_keys).
+#}
 {% macro get_incremental_keep_replaced_sql(arguments) %}
     {% set table, new = arguments["target_relation"], arguments["temp_relation"] %}
     {% set keys = arguments["unique_key"] %}
@@ -489,7 +527,8 @@ clustered_by: columns by which a large table is looked into, for cluster().
     where
         old.replaced_at is null
         {% for key in ([keys] if keys is string else keys) %}
-        and old.{{ key }} is not distinct from gone.{{ key }}
+        {% set is_filled = key in config.get("meta", {}).get("filled_keys", []) %}
+        and old.{{ key }} {{ "=" if is_filled else "is not distinct from" }} gone.{{ key }}
         {% endfor %};
     {% endif %}
     {{ insert_rows(arguments) }}
@@ -537,11 +576,13 @@ clustered_by: columns by which a large table is looked into, for cluster().
         and old.score_date >= due.due_from_date;
     {% if config.get("meta", {}).get("has_more_due") %}
     delete from {{ table }} as old
-    using {{ arguments["temp_relation"] }} as new
+    using (
+        select customer_id, score_date from {{ arguments["temp_relation"] }}
+        where score_date not in (select score_date from {{ relation_of("int_due_dates") }})
+    ) as new
     where
         old.customer_id = new.customer_id
-        and old.score_date = new.score_date
-        and new.score_date not in (select score_date from {{ relation_of("int_due_dates") }});
+        and old.score_date = new.score_date;
     {% endif %}
     {{ insert_rows(arguments) }}
 {% endmacro %}

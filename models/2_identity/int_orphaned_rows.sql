@@ -35,59 +35,86 @@
 with
 
 {% if is_incremental() %}
--- What was orphaned, what is new or changed, and what refers to something that is gone.
+{% for kind, (model_name, name) in known.items() %}
+known_{{ kind }} as (
+    select
+        {{ name }} as name,
+        count(replaced_at) < count(*) as is_there
+    from {{ ref(model_name) }}
+    where {{ is_changed(model_name) }}
+    group by {{ name }}
+),
+
+{% endfor %}
+{% endif %}
+-- In an increment: the rows that changed, and those that refer to something that is gone.
+{% for system, table, key, references in tables %}
+{% set staged = "stg_" ~ system ~ "__" ~ table %}
+{{ table }} as (
+    select
+        {{ key }} as row_key,
+        {{ references | join(", ") }}
+    from {{ ref(staged) }}
+    where
+        replaced_at is null
+        and coalesce({{ references | join(", ") }}) is not null
+        and {{ is_changed(staged) if is_incremental() else "true" }}
+    {% for column, kind in (references if is_incremental() else {}).items() %}
+    union
+    select
+        {{ key }} as row_key,
+        {{ references | join(", ") }}
+    from {{ ref(staged) }}
+    where
+        replaced_at is null
+        and {{ column }} in (select name from known_{{ kind }} where not is_there)
+    {% endfor %}
+),
+
+{% endfor %}
+{% if is_incremental() %}
+-- An orphan that did not change is one until something of the name it gives is there.
 looked_at as (
     select
         source_system,
         table_name,
         row_key
     from {{ this }}
-    where replaced_at is null
+    where
+        replaced_at is null
+        and (
+            {% for kind, (model_name, name) in known.items() %}
+            {{ name }} in (select known.name from known_{{ kind }} as known where known.is_there)
+            {{ "or" if not loop.last }}
+            {% endfor %}
+        )
     {% for system, table, key, references in tables %}
     {% set staged = "stg_" ~ system ~ "__" ~ table %}
-    {% set conditions = [is_changed(staged)] %}
-    {% for column, what in references.items() %}
-    {% do conditions.append(
-        column ~ " in (select " ~ known[what][1] ~ " from " ~ ref(known[what][0])
-        ~ " where replaced_at is not null and " ~ is_changed(known[what][0]) ~ ")"
-    ) %}
-    {% endfor %}
-    {% for condition in conditions %}
+    {% for row_key, relation, condition in [
+        (key, ref(staged), is_changed(staged)), ("row_key", table, "true")
+    ] %}
     union
     select
         'raw_{{ system }}' as source_system,
         '{{ table }}' as table_name,
-        {{ key }} as row_key
-    from {{ ref(staged) }}
+        {{ row_key }} as row_key
+    from {{ relation }}
     where {{ condition }}
     {% endfor %}
     {% endfor %}
 ),
 
 {% endif %}
-{% for system, table, key, references in tables %}
-{{ table }} as (
-    select
-        {{ key }} as row_key,
-        {{ references | join(", ") }}
-    from {{ few_of(
-        ref("stg_" ~ system ~ "__" ~ table), key,
-        "select row_key from looked_at where source_system = 'raw_" ~ system
-        ~ "' and table_name = '" ~ table ~ "'",
-        is_incremental(),
-    ) }}
-    where
-        replaced_at is null
-        and coalesce({{ references | join(", ") }}) is not null
-),
-
-{% endfor %}
 orphaned as (
     {% for system, table, key, references in tables %}
     select
         'raw_{{ system }}' as source_system,
         '{{ table }}' as table_name,
         row_key,
+        {% set named = dict(zip(references.values(), references)) %}
+        {% for kind, (model_name, name) in known.items() %}
+        cast({{ named.get(kind, "null") }} as {{ dbt.type_string() }}) as {{ name }},
+        {% endfor %}
         case
             {% for column in references %}
             when {{ column }} is not null then '{{ column }}'

@@ -1,5 +1,8 @@
 -- Over 100 lines: visits with and without sessions of the tracker are told in one place.
-{{ config(unique_key=["channel", "visitor_id", "session_id", "login_hash"]) }}
+{{ config(
+    unique_key=["channel", "visitor_id", "session_id", "login_hash"],
+    meta={"filled_keys": ["channel", "visitor_id", "session_id"]},
+) }}
 
 with
 

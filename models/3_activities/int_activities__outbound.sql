@@ -2,50 +2,71 @@
 {{ config(materialized=incremental_or_table(), incremental_strategy="touched_rows") }}
 -- depends_on: {{ ref("int_touched_customers") }}
 
-{% set response_rows = ref("stg_crm__contact_responses") %}
+{% set response_rows, contact_rows =
+    ref("stg_crm__contact_responses"), ref("stg_crm__campaign_contacts") %}
 
 with
+
+accounts as (
+    select * from {{ ref("int_customer_accounts") }}
+    where replaced_at is null
+),
 
 {% if is_incremental() %}
 touched as (
     select * from {{ touched_since() }} as touched
 ),
 
-touched_accounts as (
-    {{ touched_names("account") }}
+{{ recent_and_early() }},
+
+early_accounts as (
+    {{ touched_names("account", touched="early") }}
 ),
 
--- What a send or an answer may go by: an account, a send of it, an answer that is nobody's.
-touched_names as (
-    select name from touched_accounts
+-- What an answer may go by: an account, a send to it, an answer that is nobody's.
+early_names as (
+    select name from early_accounts
     union all
-    select contact_id as name from {{ ref("stg_crm__campaign_contacts") }}
-    where customer_id in (select name from touched_accounts)
+    select contact_id as name from {{ contact_rows }}
+    where customer_id in (select name from early_accounts)
     union all
-    select substring(customer_id, 10) as name from touched
+    select substring(customer_id, 10) as name from early
     where customer_id like 'response:%'
 ),
 
-{% set response_rows = "touched_responses" %}
-touched_responses as (
+looked_at_responses as (
     select * from {{ few_of(
-        ref("stg_crm__contact_responses"), ["customer_id", "contact_id", "response_id"],
-        "select name from touched_names",
+        response_rows, ["customer_id", "contact_id", "response_id"], "select name from early_names",
     ) }}
-),
-
-looked_at as (
-    select name from touched_names
     union
-    select contact_id as name from touched_responses
+    select * from {{ response_rows }}
+    where responded_at >= (select recent_from from recent)
 ),
 
+-- Their sends; of an answer that names none, all that went to the customer.
+looked_at as (
+    select name from early_accounts
+    union
+    select contact_id as name from looked_at_responses
+    union
+    select accounts.account_id as name
+    from looked_at_responses
+    inner join accounts as answering on looked_at_responses.customer_id = answering.account_id
+    inner join accounts on answering.customer_id = accounts.customer_id
+    where looked_at_responses.contact_id is null
+),
+
+looked_at_contacts as (
+    select * from {{ few_of(
+        contact_rows, ["contact_id", "customer_id"], "select name from looked_at"
+    ) }}
+    union
+    select * from {{ contact_rows }}
+    where sent_at >= (select recent_from from recent)
+),
+
+{% set response_rows, contact_rows = "looked_at_responses", "looked_at_contacts" %}
 {% endif %}
-accounts as (
-    select * from {{ ref("int_customer_accounts") }}
-    where replaced_at is null
-),
-
 contacts as (
     select
         contacts.contact_id,
@@ -54,10 +75,7 @@ contacts as (
         contacts.customer_id as account_id,
         contacts.channel,
         contacts.sent_at
-    from {{ few_of(
-        ref("stg_crm__campaign_contacts"), "contact_id", "select name from looked_at",
-        is_incremental(),
-    ) }} as contacts
+    from {{ contact_rows }} as contacts
     left join accounts on contacts.customer_id = accounts.account_id
     where contacts.replaced_at is null
 ),

@@ -6,7 +6,7 @@ with
 
 {% if adds %}
 touched_cards as (
-    {{ touched_names("member", "int_activities") }}
+    {{ touched_names("member", touched_since("int_activities")) }}
 ),
 
 {% endif %}

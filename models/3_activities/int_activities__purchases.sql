@@ -20,9 +20,9 @@ touched as (
 
 -- Receipts that are nobody's go by themselves.
 touched_names as (
-    {{ touched_names("account", "int_activities") }}
+    {{ touched_names("account", touched_since("int_activities")) }}
     union all
-    {{ touched_names("member", "int_activities") }}
+    {{ touched_names("member", touched_since("int_activities")) }}
     union all
     select substring(customer_id, 13) as name from touched
     where customer_id like 'transaction:%'

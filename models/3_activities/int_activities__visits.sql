@@ -27,30 +27,42 @@ touched_visitors as (
     {% endfor %}
 ),
 
--- Where no visit of a session began after that, all of it is as it was.
-touched_sessions as (
-    select distinct
-        visits.channel,
-        visits.visitor_id,
-        visits.session_id
-    from {{ ref("int_visits") }} as visits
-    inner join touched_visitors
-        on visits.channel = touched_visitors.channel
-        and visits.visitor_id = touched_visitors.visitor_id
-        and visits.started_at >= touched_visitors.touched_from
-    where visits.replaced_at is null
-),
-
-{% endif %}
-visits as (
-    select visits.*
-    from {{ few_of(
-        ref("int_visits"), "channel, visitor_id, session_id", "select * from touched_sessions",
-        adds_to("int_activities"),
-    ) }} as visits
+visits_of_touched as (
+    select * from {{ few_of(
+        ref("int_visits"), "visitor_id", "select visitor_id from touched_visitors"
+    ) }}
     where replaced_at is null
 ),
 
+-- Where no visit of a session began after that, all of it is as it was.
+touched_sessions as (
+    select distinct
+        visits_of_touched.channel,
+        visits_of_touched.visitor_id,
+        visits_of_touched.session_id
+    from visits_of_touched
+    inner join touched_visitors
+        on visits_of_touched.channel = touched_visitors.channel
+        and visits_of_touched.visitor_id = touched_visitors.visitor_id
+        and visits_of_touched.started_at >= touched_visitors.touched_from
+),
+
+visits as (
+    select visits_of_touched.*
+    from visits_of_touched
+    inner join touched_sessions
+        on visits_of_touched.channel = touched_sessions.channel
+        and visits_of_touched.visitor_id = touched_sessions.visitor_id
+        and visits_of_touched.session_id = touched_sessions.session_id
+),
+
+{% else %}
+visits as (
+    select * from {{ ref("int_visits") }}
+    where replaced_at is null
+),
+
+{% endif %}
 identifiers as (
     select * from {{ ref("int_customer_identifiers") }}
     where replaced_at is null

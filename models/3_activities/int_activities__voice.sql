@@ -6,11 +6,11 @@ with
 
 {% if adds %}
 touched_accounts as (
-    {{ touched_names("account", "int_activities") }}
+    {{ touched_names("account", touched_since("int_activities")) }}
 ),
 
 touched_logins as (
-    {{ touched_names("login", "int_activities") }}
+    {{ touched_names("login", touched_since("int_activities")) }}
 ),
 
 {% endif %}

@@ -137,7 +137,10 @@ touched_responses as (
     where {{ is_changed("stg_crm__contact_responses") }}
     union
     select responses.*
-    from {{ ref("stg_crm__contact_responses") }} as responses
+    from {{ few_of(
+        ref("stg_crm__contact_responses"), "contact_id", "select contact_id from touched_contacts",
+        is_incremental(),
+    ) }} as responses
     inner join touched_contacts on responses.contact_id = touched_contacts.contact_id
     union
     select responses.*
@@ -170,7 +173,10 @@ response_accounts as (
         touched_responses.responded_at,
         contacts.customer_id as account_id
     from touched_responses
-    inner join {{ ref("stg_crm__campaign_contacts") }} as contacts
+    inner join {{ few_of(
+        ref("stg_crm__campaign_contacts"), "contact_id", "select contact_id from touched_responses",
+        is_incremental(),
+    ) }} as contacts
         on touched_responses.contact_id = contacts.contact_id
 ),
 

@@ -6,15 +6,16 @@ with
 due_customers as (
     select
         customer_id,
+        customer_number,
         min(score_date) as first_due_date
     from {{ ref("int_due_scores") }}
-    group by customer_id
+    group by customer_id, customer_number
 ),
 
 -- What a customer has told counts until they tell something else.
 due_activities as (
     select
-        activities.customer_id,
+        due_customers.customer_number,
         due_customers.first_due_date,
         activities.activity,
         activities.activity_at,
@@ -43,49 +44,49 @@ activities as (
 
 days as (
     select
-        customer_id,
+        customer_number,
         first_due_date,
         activity_date,
         max(counts_until) as counts_until
     from activities
     where activity in ({{ engagements() }})
-    group by customer_id, first_due_date, activity_date
+    group by customer_number, first_due_date, activity_date
 ),
 
 category_days as (
     select
-        customer_id,
+        customer_number,
         first_due_date,
         activity_date,
         category,
         max(counts_until) as counts_until
     from activities
     where activity = 'category_bought'
-    group by customer_id, first_due_date, activity_date, category
+    group by customer_number, first_due_date, activity_date, category
 ),
 
 -- A week or category that is met again goes on counting; only what reaches further is added.
 again as (
     select
-        customer_id,
+        customer_number,
         first_due_date,
         'active_weeks' as item,
         activity_date,
         counts_until,
         max(counts_until) over (
-            partition by customer_id, {{ dbt.date_trunc("week", "activity_date") }}
+            partition by customer_number, {{ dbt.date_trunc("week", "activity_date") }}
             order by activity_date rows between unbounded preceding and 1 preceding
         ) as counted_until
     from days
     union all
     select
-        customer_id,
+        customer_number,
         first_due_date,
         'categories_bought' as item,
         activity_date,
         counts_until,
         max(counts_until) over (
-            partition by customer_id, category
+            partition by customer_number, category
             order by activity_date rows between unbounded preceding and 1 preceding
         ) as counted_until
     from category_days
@@ -93,12 +94,12 @@ again as (
 
 preferences as (
     select
-        customer_id,
+        customer_number,
         first_due_date,
         activity,
         activity_date,
         lead(activity_date) over (
-            partition by customer_id, category
+            partition by customer_number, category
             order by activity_at, activity
         ) as counts_until
     from due_activities
@@ -107,7 +108,7 @@ preferences as (
 
 spans as (
     select
-        customer_id,
+        customer_number,
         first_due_date,
         activity as item,
         activity_date as counts_from,
@@ -117,7 +118,7 @@ spans as (
     from activities
     union all
     select
-        customer_id,
+        customer_number,
         first_due_date,
         'decayed_days' as item,
         activity_date as counts_from,
@@ -127,7 +128,7 @@ spans as (
     from days
     union all
     select
-        customer_id,
+        customer_number,
         first_due_date,
         item,
         greatest(activity_date, coalesce(counted_until, activity_date)) as counts_from,
@@ -138,7 +139,7 @@ spans as (
     where counted_until is null or counts_until > counted_until
     union all
     select
-        customer_id,
+        customer_number,
         first_due_date,
         'preferences_held' as item,
         activity_date as counts_from,
@@ -149,7 +150,7 @@ spans as (
     where activity = 'preference_given'
     union all
     select
-        consents.customer_id,
+        due_customers.customer_number,
         due_customers.first_due_date,
         {{ dbt.concat(["consents.channel", "'_'", "consents.consent_state"]) }} as item,
         consents.counts_from,

@@ -29,7 +29,7 @@ bounds as (
 -- summed first.
 summed as (
     select
-        spans.customer_id,
+        spans.customer_number,
         spans.item,
         starts.score_date as starts_on,
         ends.score_date as ends_on,
@@ -46,12 +46,12 @@ summed as (
     where
         coalesce(spans.counts_until > greatest(spans.first_due_date, bounds.first_date), true)
         and coalesce(ends.score_date > starts.score_date, true)
-    group by spans.customer_id, spans.item, starts.score_date, ends.score_date
+    group by spans.customer_number, spans.item, starts.score_date, ends.score_date
 ),
 
 stretches as (
     select
-        customer_id,
+        customer_number,
         starts_on,
         ends_on,
         {% for activity, kind in counts.items() %}
@@ -70,7 +70,7 @@ stretches as (
         {% endfor %}
         count(*) as span_count
     from summed
-    group by customer_id, starts_on, ends_on
+    group by customer_number, starts_on, ends_on
 ),
 
 totals as (
@@ -94,7 +94,7 @@ totals as (
         due_scores.is_member
     from due_scores
     left join stretches
-        on due_scores.customer_id = stretches.customer_id
+        on due_scores.customer_number = stretches.customer_number
         and due_scores.score_date >= stretches.starts_on
         and due_scores.score_date < coalesce(stretches.ends_on, cast('9999-12-31' as date))
     group by

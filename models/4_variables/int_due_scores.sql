@@ -36,9 +36,11 @@ customer_dates as (
     where not score_dates.is_due
 ),
 
+-- Customers are numbered, as what is summed per customer is summed by numbers in half the time.
 due as (
     select
         customer_id,
+        dense_rank() over (order by customer_id) as customer_number,
         score_date,
         coalesce(web_visitor_from <= score_date, false) as is_web_visitor,
         coalesce(app_user_from <= score_date, false) as is_app_user,

@@ -3,27 +3,22 @@
     incremental_strategy="due_scores",
     meta={"due_scorecards": "int_due_scorecards"},
 ) }}
--- depends_on: {{ ref("int_due_scores") }}, {{ ref("int_due_scorecards") }}
+-- depends_on: {{ ref("int_due_scores") }}, {{ ref("int_due_dates") }}
+-- depends_on: {{ ref("int_due_scorecards") }}
 
 with
 
-{% set restated = due_scorecards("int_due_scorecards") if is_incremental() else [] %}
+{% set normalised = ref("int_normalised_variables") %}
 normalised as (
-    select normalised.*
-    from {{ few_of(
-        ref("int_normalised_variables"), "customer_id, score_date",
-        "select customer_id, score_date from " ~ ref("int_due_scores"),
-        is_incremental() and not restated,
-    ) }} as normalised
-    {% if restated %}
-    where
-        scorecard_version in ('{{ restated | join("', '") }}')
-        or (customer_id, score_date) in (
-            select
-                customer_id,
-                score_date
-            from {{ ref("int_due_scores") }}
-        )
+    {% if not is_incremental() %}
+    select * from {{ normalised }}
+    {% else %}
+    {% set restated = "'" ~ due_scorecards("int_due_scorecards") | join("', '") ~ "'" %}
+    select * from {{ normalised }}
+    where scorecard_version in ({{ restated }})
+    union all
+    select due.* from {{ due_rows(normalised) }} as due
+    where due.scorecard_version not in ({{ restated }})
     {% endif %}
 ),
 

@@ -1,7 +1,3 @@
 {{ config(materialized="view") }}
 
-select due.*
-from {{ few_of(
-    ref("int_scores"), "customer_id, score_date",
-    "select customer_id, score_date from " ~ ref("int_due_scores"),
-) }} as due
+select due.* from {{ due_rows(ref("int_scores")) }} as due

@@ -37,6 +37,15 @@ def test_history_scored_period_by_period_is_history_scored_at_once(demo, tmp_pat
     same_rows(by_period, demo, SCORES, key=3)
 
 
+def test_a_first_build_that_ended_on_the_way_is_gone_on_with(demo, tmp_path):
+    project = Project(tmp_path / "ended", demo.raw).dbt("seed")
+    done = project.attempt("run", "--select", "+int_engagement_variables", "+int_customer_value")
+    assert done.returncode == 0, done.stdout
+    done = project.attempt("run")
+    assert done.returncode == 0, done.stdout
+    same_rows(project, demo, SCORES, key=3)
+
+
 def test_customers_scored_in_batches_are_scored_as_all_at_once(demo, tmp_path):
     batched = Project(tmp_path / "batched", demo.raw, variables={"scores_per_batch": 2000})
     said = batched.dbt("seed").attempt("run").stdout
