@@ -23,7 +23,7 @@ ON_CLUSTER := $(if $(filter spark_cluster,$(TARGET)),$(BIN)/python scripts/spark
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary explain test test-all lint unit test-faults test-mutants test-spark example calibrate quality-report quality-reference backfill compact benchmark requirements clean
+.PHONY: help env demo-data build summary explain test test-all lint unit spark-env test-faults test-mutants test-spark example calibrate quality-report quality-reference backfill compact benchmark requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 19
@@ -58,7 +58,7 @@ summary: env ## Print the last build's summary again
 explain: env ## What a customer's score is made of (CUSTOMER=id)
 	@$(ON_CLUSTER) $(BIN)/python scripts/explain.py $(CUSTOMER) --target $(TARGET)
 
-test: lint build unit ## Every check: lint, dbt build with its tests, pytest
+test: lint build spark-env unit ## Every check: lint, dbt build with its tests, pytest, also on Spark
 
 test-all: ## The same with 50 random histories, 20 kills and all faults (over two hours), mutants, and Spark
 	@HISTORIES=50 KILLS=20 FAULTS=all $(MAKE) --no-print-directory test
@@ -81,8 +81,12 @@ test-faults: ## Each fault in raw data, one at a time and all together (about ha
 test-mutants: env ## The share of defects made by rule that the tests catch (MUTANTS=100 SEED=1)
 	@PYTHONPATH=tests/python $(BIN)/python tests/mutants/run.py --mutants $(MUTANTS) --seed $(SEED)
 
-test-spark: ## Spark gives what DuckDB gives, also on a cluster that loses a worker (needs Java 17)
-	@$(MAKE) --no-print-directory unit TARGET=spark T=test_spark
+# Spark's environment where Java is found, else the reason why Spark is left out.
+spark-env: env
+	@if $(BIN)/python scripts/spark_needs.py java; then $(MAKE) --no-print-directory env TARGET=spark; fi
+
+test-spark: spark-env ## Spark gives what DuckDB gives, on one machine and on clusters (needs Java 17)
+	@SPARK=all $(MAKE) --no-print-directory unit T=test_spark
 
 example: env ## The tutorial: real loyalty data into a database of its own (DATA=folder)
 	@if [ -d "$(DATA)" ]; then $(MAKE) --no-print-directory example-build; \

@@ -28,7 +28,6 @@ import numpy as np
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-DBT = Path(sys.executable).parent / "dbt"
 SALT = "a salt that only these tests know: 7d1f4c"
 SCORE_KEY = ["customer_id", "score_date", "scorecard_version"]
 REQUESTS = "raw_crm.erasure_requests"
@@ -64,6 +63,7 @@ class Project:
     salt: str | None = SALT
     output: str = "demo"  # of profiles.example.yml
     quality: bool = False  # whether the data are judged, too; that takes seconds
+    python: Path = Path(sys.executable)  # of the environment that dbt is in
     can_fork: bool = True
     keeps_traces: bool = False  # of each fork its log and JSON, which take a third of a small run
 
@@ -116,8 +116,9 @@ class Project:
         variables = {"raw_path": raw_path, "use_calibration": False, **self.variables}
         if not self.quality and {"build", "run"} & {*command} and "--selector" not in command:
             command = (*command, "--exclude", "tag:quality")
+        dbt = str(self.python.with_name("dbt"))
         return [
-            str(DBT), *command, "--no-use-colors", "--target", target or self.output,
+            dbt, *command, "--no-use-colors", "--target", target or self.output,
             "--profiles-dir", str(self.folder), "--target-path", str(self.target),
             "--log-path", str(self.logs), "--vars", json.dumps(variables),
         ]  # fmt: skip
