@@ -39,7 +39,7 @@ looked_at as (
 visits as (
     select * from {{ few_of(
         ref("int_visits"), "visitor_id", "select visitor_id from looked_at", is_incremental()
-    ) }} as looked_at_visits
+    ) }}
     where
         login_hash is not null
         and replaced_at is null
@@ -72,9 +72,9 @@ known_uses as (
     where
         devices.replaced_at is null
         and accounts.replaced_at is null
-        {% if is_incremental() %}
+    {% if is_incremental() %}
         and devices.device_id in (select looked_at.visitor_id from looked_at)
-        {% endif %}
+    {% endif %}
 ),
 
 per_customer as (
