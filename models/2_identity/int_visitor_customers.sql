@@ -36,21 +36,29 @@ looked_at as (
 ),
 
 {% endif %}
+visits as (
+    select * from {{ few_of(
+        ref("int_visits"), "visitor_id", "select visitor_id from looked_at", is_incremental()
+    ) }}
+    where
+        login_hash is not null
+        and replaced_at is null
+),
+
 known_uses as (
     select
         visits.channel,
         visits.visitor_id,
         identifiers.customer_id,
         visits.started_at as known_at
-    from {{ few_of(
-        ref("int_visits"), "channel, visitor_id", "select channel, visitor_id from looked_at",
+    from visits
+    inner join {{ few_of(
+        ref("int_customer_identifiers"), "identifier_hash", "select login_hash from visits",
         is_incremental(),
-    ) }} as visits
-    inner join {{ ref("int_customer_identifiers") }} as identifiers
+    ) }} as identifiers
         on visits.login_hash = identifiers.identifier_hash
     where
         identifiers.customer_id is not null
-        and visits.replaced_at is null
         and identifiers.replaced_at is null
     union all
     select
@@ -64,6 +72,9 @@ known_uses as (
     where
         devices.replaced_at is null
         and accounts.replaced_at is null
+    {% if is_incremental() %}
+        and devices.device_id in (select looked_at.visitor_id from looked_at)
+    {% endif %}
 ),
 
 per_customer as (

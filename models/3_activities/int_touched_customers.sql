@@ -57,7 +57,9 @@ changed_sessions as (
         visits.channel,
         visits.visitor_id,
         min(visits.started_at) as touched_from
-    from {{ ref("int_visits") }} as visits
+    from {{ few_of(
+        ref("int_visits"), "visitor_id", "select visitor_id from changed_visits", is_incremental()
+    ) }} as visits
     inner join changed_visits
         on visits.channel = changed_visits.channel
         and visits.visitor_id = changed_visits.visitor_id
