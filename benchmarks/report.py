@@ -16,6 +16,7 @@ LABELS = {
     "tests": "data tests beside it",
     "floor": "floor",
     "pandas": "pandas",
+    "spark": "Spark, one machine",
     "one_day": "one day more",
     "near_real_time": "near real time",
     "no_change": "no change",
@@ -26,6 +27,7 @@ WITH_DBT = [  # start-up comes off
 MEASURED_IN = {
     "full": "floor",
     "pandas": "floor",
+    "spark": "full",
     "limited": "full",
     "quality": "full",
     "tests": "full",
@@ -35,6 +37,7 @@ MEASURED_IN = {
 }
 COLOURS = {
     "full": "#1f5fa8", "limited": "#7fa8d6", "floor": "#3d8f5f", "pandas": "#c2571a",
+    "spark": "#d9a441",
     "one_day": "#7b4ea3", "near_real_time": "#b04a7c", "no_change": "#77808a",
     "quality": "#5b8fa8", "tests": "#a8a05b",
 }  # fmt: skip

@@ -26,7 +26,7 @@ WORK = PROJECT / "data" / "benchmark_work"
 INCREMENTS = ["no_change", "near_real_time", "one_day"]
 NEAR_REAL_TIME = ["--selector", "near_real_time"]
 MEASUREMENTS = [
-    "start_up", "full", "quality", "tests", "floor", "pandas", *INCREMENTS, "limited"
+    "start_up", "full", "quality", "tests", "floor", "pandas", *INCREMENTS, "limited", "spark"
 ]  # fmt: skip
 AFTER_FULL = {"quality", "tests", *INCREMENTS}
 TRIVIAL = "int_marks"  # a model that costs nothing but dbt's start
@@ -34,6 +34,7 @@ QUALITY = ["tag:quality", "int_landed_again+"]  # what measures and accounts for
 ROWS, CUSTOMERS = 1000, 200  # what a near-real-time run brings
 MINUTES_AFTER = 360  # from the night's load to the first of these runs
 MINUTES_BETWEEN = 5  # from one to the next
+SPARK_MEMORY = "8g"  # of its one JVM, as much as DuckDB may take
 PROFILE = """\
 engagement_scoring:
   target: benchmark
@@ -97,6 +98,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--pandas-timeout", type=float, default=3600, help="seconds after which pandas is ended"
     )
+    parser.add_argument(
+        "--spark-up-to", type=int, default=100_000, help="customers; Spark is left out beyond"
+    )
     parser.add_argument("--report", action="store_true", help="only print what was measured before")
     args = parser.parse_args()
     args.work, args.raw_dir = args.work.resolve(), args.raw_dir.resolve()
@@ -147,6 +151,8 @@ class Benchmark:
             if "limited" in self._wanted:
                 dbt.reset()
                 self._measure("limited", dbt.prepared_chain(self._raw, target="limited"))
+            if "spark" in self._wanted:
+                self._run_spark()
 
     def _make_raw(self) -> None:
         if not self._raw.exists():
@@ -190,6 +196,16 @@ class Benchmark:
         script = [sys.executable, HERE / "pandas_pipeline.py", "--raw", self._raw, "--out", mart]
         limits = self._args.pandas_memory, self._args.pandas_timeout
         self._measure("pandas", script, *limits)
+
+    def _run_spark(self) -> None:
+        """The full build once more, where Spark is there and the size is one for it."""
+        needs = [sys.executable, PROJECT / "scripts" / "spark_needs.py"]
+        if self._about["customers"] > self._args.spark_up_to:
+            say(f"Spark is left out beyond {self._args.spark_up_to:,} customers (--spark-up-to)")
+        elif subprocess.run(needs).returncode == 0:
+            spark = Spark(self._build / "spark")
+            run(spark.command("seed", self._raw))
+            self._measure("spark", spark.command("run", self._raw, "--exclude", *QUALITY))
 
     def _run_increments(self, dbt: "Dbt") -> None:
         """What comes after the full build: nothing new, some rows, a day."""
@@ -277,6 +293,28 @@ class Dbt:
         return [
             Path(sys.executable).with_name("dbt"), "--quiet", verb, *more, "--vars", variables,
             "--profiles-dir", self._folder, "--target", target,
+            "--target-path", self._folder / "target", "--log-path", self._folder / "logs",
+        ]  # fmt: skip
+
+
+class Spark:
+    """This project run on Spark in one process, in a folder of the benchmark's own."""
+
+    def __init__(self, folder: Path):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self._folder = folder
+        profile = (PROJECT / "profiles.example.yml").read_text(encoding="utf-8")
+        profile = profile.replace("data/spark", str(folder / "spark"))
+        profile = profile.replace("spark.driver.memory: 2g", f"spark.driver.memory: {SPARK_MEMORY}")
+        (folder / "profiles.yml").write_text(profile, encoding="utf-8")
+
+    def command(self, verb: str, raw: Path, *more: str) -> list:
+        return [
+            "env", f"PYTHONPATH={PROJECT / 'plugins' / 'spark'}",
+            PROJECT / ".venv-spark" / "bin" / "dbt", "--quiet", verb, *more,
+            "--vars", f"{{raw_path: '{raw}', use_calibration: false}}",
+            "--profiles-dir", self._folder, "--target", "spark",
             "--target-path", self._folder / "target", "--log-path", self._folder / "logs",
         ]  # fmt: skip
 
