@@ -337,8 +337,8 @@ says that it depends on int_touched_customers.
 
 {#
 Two more CTEs after one that is called touched, for a model that looks for what touched customers
-did. Nearly all are touched from the last days on: whatever anybody did since recent.recent_from is
-found by its time. early: those touched from before, of whom everything is found by its name.
+did. Nearly all are touched from the last two days on: whatever anybody did since recent.recent_from
+is found by its time. early: those touched from before, of whom everything is found by its name.
 #}
 {% macro recent_and_early() %}
 recent as (
