@@ -10,10 +10,10 @@ from harness import Project, generate
 CUSTOMERS = 600
 # The files that take longest, so that no process ends long after the others.
 LONGEST_FIRST = [
-    "test_increments.py", "test_runs.py", "test_raw_contract.py", "test_quality.py",
-    "test_erasure.py", "test_kills.py", "test_faults.py", "test_no_leakage.py", "test_truth.py",
-    "test_calibration.py", "test_own_scorecard.py", "test_no_spend.py", "test_mutants.py",
-    "test_consent.py", "test_contributing.py", "test_complete_journey.py",
+    "test_spark.py", "test_increments.py", "test_runs.py", "test_raw_contract.py",
+    "test_quality.py", "test_erasure.py", "test_kills.py", "test_faults.py", "test_no_leakage.py",
+    "test_truth.py", "test_calibration.py", "test_own_scorecard.py", "test_no_spend.py",
+    "test_mutants.py", "test_consent.py", "test_contributing.py", "test_complete_journey.py",
 ]  # fmt: skip
 
 
