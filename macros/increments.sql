@@ -288,8 +288,8 @@ to read and never what, so that a view may go on saying what held when it was ma
 
 
 {#
-Whether score dates or scorecard versions came, changed or went since all scores followed; also where
-a first build ended before it had told.
+Whether score dates or scorecard versions came, changed or went since all scores followed; also
+where a first build ended before it had told.
 #}
 {% macro are_dates_or_scorecards_due() %}
     {% set questions = [] %}

@@ -5,12 +5,10 @@ with
 {% if is_incremental() %}
 looked_at as (
     select
-        visits.channel,
-        visits.visitor_id
-    from {{ ref("int_visits") }} as visits
-    where
-        visits.login_hash is not null
-        and {{ is_changed("int_visits", "visits") }}
+        channel,
+        visitor_id
+    from {{ ref("int_visits") }}
+    where login_hash is not null and {{ is_changed("int_visits") }}
     union
     select
         visits.channel,
@@ -40,9 +38,7 @@ visits as (
     select * from {{ few_of(
         ref("int_visits"), "visitor_id", "select visitor_id from looked_at", is_incremental()
     ) }}
-    where
-        login_hash is not null
-        and replaced_at is null
+    where login_hash is not null and replaced_at is null
 ),
 
 known_uses as (
