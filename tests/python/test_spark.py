@@ -14,7 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,18 +185,20 @@ def on_a_cluster_that_loses_a_worker(folder, raw) -> Project:
     with cluster(folder / "losing") as (port, processes), ThreadPoolExecutor(1) as pool:
         project = SparkProject(folder / "on_losing", raw, output="spark_cluster", port=port)
         build = pool.submit(project.checked)
-        wait_for_model(project, KILLED_AFTER)
+        wait_for_model(project, KILLED_AFTER, build)
         os.kill(processes["worker_1"], signal.SIGKILL)
         assert not build.done()
         return build.result()
 
 
-def wait_for_model(project: Project, model: str) -> None:
-    """Until a build that runs has created the model."""
+def wait_for_model(project: Project, model: str, build: Future) -> None:
+    """Until a build that runs has created the model; where it ends before, its own error."""
     log = project.logs / "dbt.log"
     for _ in range(SECONDS):
         if log.exists() and re.search(rf"OK created .*\.{model} ", log.read_text()):
             return
+        if build.done():
+            build.result()
         time.sleep(1)
     raise AssertionError(f"no {model} within {SECONDS} seconds, see {log}")
 
