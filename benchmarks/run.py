@@ -34,7 +34,7 @@ QUALITY = ["tag:quality", "int_landed_again+"]  # what measures and accounts for
 ROWS, CUSTOMERS = 1000, 200  # what a near-real-time run brings
 MINUTES_AFTER = 360  # from the night's load to the first of these runs
 MINUTES_BETWEEN = 5  # from one to the next
-SPARK_MEMORY = "8g"  # of its one JVM, as much as DuckDB may take
+SPARK_MEMORY = "8g"  # the heap of its JVM
 PROFILE = """\
 engagement_scoring:
   target: benchmark

@@ -50,7 +50,14 @@ known_{{ kind }} as (
 -- In an increment: the rows that changed, and those that refer to something that is gone.
 {% for system, table, key, references in tables %}
 {% set staged = "stg_" ~ system ~ "__" ~ table %}
+{% set conditions = [is_changed(staged) if is_incremental() else "true"] %}
+{% for column, kind in (references if is_incremental() else {}).items() %}
+{% do conditions.append(
+    column ~ " in (select name from known_" ~ kind ~ " where not is_there)"
+) %}
+{% endfor %}
 {{ table }} as (
+    {% for condition in conditions %}
     select
         {{ key }} as row_key,
         {{ references | join(", ") }}
@@ -58,16 +65,8 @@ known_{{ kind }} as (
     where
         replaced_at is null
         and coalesce({{ references | join(", ") }}) is not null
-        and {{ is_changed(staged) if is_incremental() else "true" }}
-    {% for column, kind in (references if is_incremental() else {}).items() %}
-    union
-    select
-        {{ key }} as row_key,
-        {{ references | join(", ") }}
-    from {{ ref(staged) }}
-    where
-        replaced_at is null
-        and {{ column }} in (select name from known_{{ kind }} where not is_there)
+        and {{ condition }}
+    {{ "union" if not loop.last }}
     {% endfor %}
 ),
 

@@ -36,7 +36,7 @@ customer_dates as (
     where not score_dates.is_due
 ),
 
--- Customers are numbered, as what is summed per customer is summed by numbers in half the time.
+-- Customers are numbered: sums per customer cost less by numbers than by names.
 due as (
     select
         customer_id,
