@@ -288,6 +288,44 @@ to read and never what, so that a view may go on saying what held when it was ma
 
 
 {#
+From which date to which variables are carried, {carried_from, next_day, score_date} as SQL,
+next_day being the first after carried_from: to the as-of date where it moved on within a score
+period, from the last date before it that variables are known of, if the company ran the same at
+both; else nulls. Period ends are not carried to, so that what is rounded at each step is so for one
+period at most.
+#}
+{% macro carried_dates() %}
+    {% set rows, dates = [], {} %}
+    {% if execute and is_incremental() and adds_to("int_engagement_variables")
+        and not is_due_to_few() %}
+        {% set rows = run_query(
+            "with due as (select score_date from " ~ relation_of("int_due_dates") ~ "),"
+            ~ " latest as (select score_date from " ~ relation_of("int_score_dates")
+            ~ " where is_latest and not is_period_end"
+            ~ " and score_date in (select score_date from due)),"
+            ~ " known as (select max(score_date) as score_date from "
+            ~ relation_of("int_engagement_variables")
+            ~ " where score_date < (select min(score_date) from due)),"
+            ~ " running as (select distinct * exclude (score_date, written_at, replaced_at) from "
+            ~ relation_of("int_running_activities")
+            ~ " where replaced_at is null and score_date = (select score_date from latest)"
+            ~ " or (replaced_at is null or written_at > " ~ oldest_score_mark() ~ ")"
+            ~ " and score_date = (select score_date from known))"
+            ~ " select known.score_date as carried_from,"
+            ~ " cast(" ~ dbt.dateadd("day", 1, "known.score_date") ~ " as date) as next_day,"
+            ~ " latest.score_date from known cross join latest"
+            ~ " where known.score_date is not null and (select count(*) from running) = 1"
+        ).rows %}
+    {% endif %}
+    {% for name in ["carried_from", "next_day", "score_date"] %}
+        {% set date = "'" ~ rows[0][name] ~ "'" if rows else "null" %}
+        {% do dates.update({name: "cast(" ~ date ~ " as date)"}) %}
+    {% endfor %}
+    {{ return(dates) }}
+{% endmacro %}
+
+
+{#
 Whether score dates or scorecard versions came, changed or went since all scores followed; also
 where a first build ended before it had told.
 #}
@@ -570,7 +608,13 @@ by columns of the key that are never null (meta: filled_keys).
         {% endif %};
     {% endif %}
     delete from {{ table }} as old
-    using {{ relation_of("int_due_customers") }} as due
+    using (
+        select * from {{ relation_of("int_due_customers") }}
+        where due_from_date <= (
+            select max(score_date) from {{ relation_of("int_score_dates") }}
+            where score_date not in (select score_date from {{ relation_of("int_due_dates") }})
+        )
+    ) as due
     where
         old.customer_id = due.customer_id
         and old.score_date >= due.due_from_date;

@@ -47,13 +47,14 @@ known_{{ kind }} as (
 
 {% endfor %}
 {% endif %}
--- In an increment: the rows that changed, and those that refer to something that is gone.
+-- In an increment: the rows that changed, and those that refer to something that is gone. That its
+-- names are listed tells DuckDB that they are few.
 {% for system, table, key, references in tables %}
 {% set staged = "stg_" ~ system ~ "__" ~ table %}
 {% set conditions = [is_changed(staged) if is_incremental() else "true"] %}
 {% for column, kind in (references if is_incremental() else {}).items() %}
 {% do conditions.append(
-    column ~ " in (select name from known_" ~ kind ~ " where not is_there)"
+    column ~ " in (select unnest(list(name)) as name from known_" ~ kind ~ " where not is_there)"
 ) %}
 {% endfor %}
 {{ table }} as (

@@ -8,7 +8,7 @@ due_customers as (
         customer_id,
         customer_number,
         min(score_date) as first_due_date
-    from {{ ref("int_due_scores") }}
+    from {{ ref("int_summed_scores") }}
     group by customer_id, customer_number
 ),
 

@@ -9,8 +9,8 @@
 
 with
 
-due_scores as (
-    select * from {{ ref("int_due_scores") }}
+summed_scores as (
+    select * from {{ ref("int_summed_scores") }}
 ),
 
 spans as (
@@ -75,8 +75,8 @@ stretches as (
 
 totals as (
     select
-        due_scores.customer_id,
-        due_scores.score_date,
+        summed_scores.customer_id,
+        summed_scores.score_date,
         {% for activity, kind in counts.items() %}
         coalesce(sum(stretches.{{ activity }}_count), 0) as {{ activity }}_count,
         {% if kind.has_duration %}
@@ -89,20 +89,20 @@ totals as (
         {% for item in items %}
         coalesce(sum(stretches.{{ item }}), 0) as {{ item }},
         {% endfor %}
-        due_scores.is_web_visitor,
-        due_scores.is_app_user,
-        due_scores.is_member
-    from due_scores
+        summed_scores.is_web_visitor,
+        summed_scores.is_app_user,
+        summed_scores.is_member
+    from summed_scores
     left join stretches
-        on due_scores.customer_number = stretches.customer_number
-        and due_scores.score_date >= stretches.starts_on
-        and due_scores.score_date < coalesce(stretches.ends_on, cast('9999-12-31' as date))
+        on summed_scores.customer_number = stretches.customer_number
+        and summed_scores.score_date >= stretches.starts_on
+        and summed_scores.score_date < coalesce(stretches.ends_on, cast('9999-12-31' as date))
     group by
-        due_scores.customer_id,
-        due_scores.score_date,
-        due_scores.is_web_visitor,
-        due_scores.is_app_user,
-        due_scores.is_member
+        summed_scores.customer_id,
+        summed_scores.score_date,
+        summed_scores.is_web_visitor,
+        summed_scores.is_app_user,
+        summed_scores.is_member
 )
 
 select * from totals

@@ -36,11 +36,9 @@ customer_dates as (
     where not score_dates.is_due
 ),
 
--- Customers are numbered: sums per customer cost less by numbers than by names.
 due as (
     select
         customer_id,
-        dense_rank() over (order by customer_id) as customer_number,
         score_date,
         coalesce(web_visitor_from <= score_date, false) as is_web_visitor,
         coalesce(app_user_from <= score_date, false) as is_app_user,

@@ -5,6 +5,7 @@
     pre_hook="{{ start_batches() }}",
     post_hook="{{ add_batches() }}",
 ) }}
+-- depends_on: {{ ref("int_carried_scores") }}, {{ ref("int_due_dates") }}
 
 with
 
@@ -135,7 +136,27 @@ variables as (
         end as reviews_written,
         case when is_member and has_referral_made then referral_made_count end as referrals_made
     from measures
-)
+){% if is_incremental() %},
+
+-- What is carried is as it was at the earlier date, and older.
+{% set aged = {
+    "recency_days": "least(known.recency_days + "
+        ~ dbt.datediff("carried.carried_from", "carried.score_date", "day")
+        ~ ", " ~ var("window_days") ~ ")",
+    "decayed_active_days": "round(known.decayed_active_days * "
+        ~ growth("carried.carried_from") ~ " / " ~ growth("carried.score_date") ~ ", 12)",
+} %}
+carried_variables as (
+    select
+        carried.customer_id,
+        carried.score_date{% for variable in engagement_variables() %},
+        {{ aged.get(variable, "known." ~ variable) }} as {{ variable }}{% endfor %}
+    from {{ ref("int_carried_scores") }} as carried
+    inner join {{ this }} as known
+        on carried.customer_id = known.customer_id
+        and carried.carried_from = known.score_date
+    where carried.score_date in (select score_date from {{ ref("int_due_dates") }})
+){% endif %}
 
 select
     customer_id,
@@ -143,4 +164,8 @@ select
     cast({{ variable }} as {{ type_double() }}) as {{ variable }}{% endfor %}
 from variables
 {{ "where false" if nothing_is_due() }}
+{% if is_incremental() %}
+union all
+select * from carried_variables
+{% endif %}
 {{ cluster("customer_id") }}

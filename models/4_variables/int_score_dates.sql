@@ -14,10 +14,9 @@ loads as (
 
 activity_dates as (
     select
-        min(activity_date) as first_date,
-        max(activity_date) as last_date
-    from {{ ref("int_activities") }}
-    where excluded_reason is null
+        min(first_date) as first_date,
+        max(last_date) as last_date
+    from {{ ref("int_activity_dates") }}
 ),
 
 -- The last whole day that every system has been loaded for, or the day of the newest load.

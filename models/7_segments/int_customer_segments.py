@@ -10,44 +10,42 @@ stored centroid.
 
 import narwhals as nw
 
+NEVER = 2**53  # beyond every number of a score date
 KEYS = ["customer_id", "score_date", "score_date_number", "scorecard_version"]
 COLUMNS = [*KEYS, "engagement_level", "level_rank", "held_rank", "persona"]
 
 
-def side(rank, bound, margin, number):
-    """1 above, 0 below one bound, held while the score lies within the margin around it."""
-    score = nw.col("leveled_score")
-    first = nw.col("score_date_number") == nw.col("first_number")
-    above = (score >= bound + margin) | (first & (score >= bound))
-    below = (score < bound - margin) | (first & (score < bound))
-    above = above | (nw.col("known_rank") >= rank)
-    below = below | (nw.col("known_rank") < rank)
-    # number * 2 + side grows with the score dates, so the running maximum is the last known side.
-    known = nw.when(above).then(number * 2 + 1).when(below).then(number * 2)
-    held = known.fill_null(-1).cum_max().over("customer_id", order_by="score_date_number")
-    return held % 2
+def side(rank, bound, margin):
+    """1 above, 0 below one bound, held while the score lies within the margin around it.
+
+    Null before a customer's first score.
+    """
+    score, known_rank = nw.col("leveled_score"), nw.col("known_rank")
+    # number * 2 + side grows with the score dates, so the running maximum is the last side beyond
+    # the margin, what is known from before being less, and the running minimum the first of all.
+    even = nw.col("score_date_number") * 2
+    before = nw.when(known_rank >= rank).then(even - 1).when(known_rank < rank).then(even - 2)
+    side_of_all = nw.when(score >= bound).then(even + 1).when(score < bound).then(even)
+    beyond = (score >= bound + margin) | (score < bound - margin)
+    side_beyond = nw.when(beyond).then(side_of_all).otherwise(before).fill_null(-1)
+    last = side_beyond.cum_max().over("customer_id", order_by="score_date_number")
+    first = side_of_all.fill_null(NEVER).cum_min().over("customer_id", order_by="score_date_number")
+    return nw.when(last >= 0).then(last % 2).when(first < NEVER).then(first % 2)
 
 
 def levels(scores, bounds, minimum_coverage):
     """scores of one scorecard version + level_rank and held_rank.
 
-    bounds: {rank: (lower_bound, margin)}. known_rank: null, but on rows that a fold goes on from
-    the rank held there; those have no score.
+    bounds: {rank: (lower_bound, margin)}. known_rank: null, but where a fold goes on the rank that
+    was held before.
     """
     covered = (nw.col("coverage") >= minimum_coverage) & ~nw.col("score").is_null()
     scores = scores.with_columns(leveled_score=nw.when(covered).then(nw.col("score").round(8)))
-    number = nw.col("score_date_number")
-    starts = ~nw.col("leveled_score").is_null() | ~nw.col("known_rank").is_null()
-    first = nw.when(starts).then(number).min().over("customer_id")
-    scores = scores.with_columns(first_number=first)
-    sides = {f"side_{rank}": side(rank, *bounds[rank], number) for rank in sorted(bounds)[1:]}
-    if sides:  # none where a scorecard has one level only
-        scores = scores.with_columns(**sides)
-    rank = nw.lit(min(bounds), nw.Int64)
-    for name in sides:
-        rank = rank + nw.col(name)
-    held = nw.when(nw.col("first_number") <= number).then(rank)
-    scores = scores.with_columns(held_rank=held)
+    lowest = min(bounds)
+    sides = {f"side_{lowest}": side(lowest, float("-inf"), 0.0)}  # of whom there is a score at all
+    sides |= {f"side_{rank}": side(rank, *bounds[rank]) for rank in sorted(bounds)[1:]}
+    scores = scores.with_columns(**sides)
+    scores = scores.with_columns(held_rank=lowest - 1 + sum(nw.col(name) for name in sides))
     has_level = ~nw.col("leveled_score").is_null()
     return scores.with_columns(level_rank=nw.when(has_level).then(nw.col("held_rank")))
 
@@ -78,12 +76,13 @@ def rows_of(relation):
 
 
 def held_before(due_scores, score_dates, stored):
-    """The stored rows that the folds of what is due go on from, as rows with known_rank alone."""
+    """The first date of each customer that is due, with known_rank, the rank held before it."""
     firsts = due_scores.group_by("customer_id").agg(nw.col("score_date").min())
     previous = score_dates.select("score_date", before="previous_score_date")
-    firsts = firsts.join(previous, on="score_date").drop("score_date")
-    stored = stored.select(*KEYS, before="score_date", known_rank="held_rank")
-    return stored.join(firsts, on=["customer_id", "before"]).drop("before")
+    stored = stored.select(
+        "customer_id", "scorecard_version", before="score_date", known_rank="held_rank"
+    )
+    return firsts.join(previous, on="score_date").join(stored, on=["customer_id", "before"])
 
 
 def model(dbt, session):
@@ -113,12 +112,14 @@ def model(dbt, session):
         is_folded_on = dbt.is_incremental and key not in restated
         segmented = unsegmented if is_folded_on else scores
         segmented = segmented.filter(nw.col("scorecard_version") == key)
-        segmented = segmented.with_columns(known_rank=nw.lit(None, nw.Int64))
         if is_folded_on:
             stored = nw.from_native(session.table(str(dbt.this)))
             held = held_before(due_scores, score_dates, stored)
             held = held.filter(nw.col("scorecard_version") == key)
-            segmented = nw.concat([segmented, held], how="diagonal")
+            held = held.select("customer_id", "score_date", "known_rank")
+            segmented = segmented.join(held, on=["customer_id", "score_date"], how="left")
+        else:
+            segmented = segmented.with_columns(known_rank=nw.lit(None, nw.Int64))
         segmented = nearest(levels(segmented, bounds, version["minimum_coverage"]), centroids)
         label = nw.lit(None, nw.String)
         for row in own_levels:
@@ -128,5 +129,5 @@ def model(dbt, session):
                 .otherwise(label)
             )
         segmented = segmented.with_columns(engagement_level=label)
-        frames.append(segmented.filter(nw.col("known_rank").is_null()).select(COLUMNS))
+        frames.append(segmented.select(COLUMNS))
     return nw.concat(frames).to_native()

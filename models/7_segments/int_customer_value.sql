@@ -5,6 +5,7 @@
     meta={"has_more_due": true},
 ) }}
 -- depends_on: {{ ref("int_scored_customers") }}, {{ ref("int_score_dates") }}
+-- depends_on: {{ ref("int_carried_scores") }}, {{ ref("int_due_dates") }}
 
 with
 
@@ -44,13 +45,35 @@ changed as (
     group by coalesce(accounts.customer_id, cards.customer_id)
 ),
 
+carried as (
+    select
+        carried.customer_id,
+        carried.score_date,
+        known.spend,
+        known.order_count,
+        known.return_count,
+        known.unconverted_count
+    from {{ ref("int_carried_scores") }} as carried
+    inner join {{ this }} as known
+        on carried.customer_id = known.customer_id
+        and carried.carried_from = known.score_date
+    left join changed on carried.customer_id = changed.customer_id
+    where
+        carried.score_date in (select score_date from {{ ref("int_due_dates") }})
+        and changed.customer_id is null
+),
+
 {% endif %}
 due_scores as (
     select
-        customer_id,
-        score_date
-    from {{ ref("int_due_scores") }}
+        due_scores.customer_id,
+        due_scores.score_date
+    from {{ ref("int_due_scores") }} as due_scores
     {% if is_incremental() %}
+    left join carried
+        on due_scores.customer_id = carried.customer_id
+        and due_scores.score_date = carried.score_date
+    where carried.customer_id is null
     union
     select
         scored.customer_id,
@@ -165,4 +188,8 @@ totals as (
 
 select * from totals
 {{ "where false" if nothing_is_due() and is_idle(["stg_loyalty__transaction_amounts"]) }}
+{% if is_incremental() %}
+union all
+select * from carried
+{% endif %}
 {{ cluster("customer_id") }}

@@ -15,7 +15,8 @@ RELATIVE_TOLERANCE = 1e-13
 BOOKKEEPING_COLUMNS = {"written_at", "replaced_at", "erased_at"}
 BOOKKEEPING_RELATIONS = {
     "int_marks", "int_touched_customers", "int_due_scores", "int_due_variables",
-    "int_unsegmented_scores", "int_restated_scorecards", "int_restated_segments",
+    "int_unsegmented_scores", "int_carried_scores", "int_restated_scorecards",
+    "int_restated_segments",
 }  # fmt: skip
 
 

@@ -265,7 +265,7 @@ def test_a_fold_goes_on_from_the_date_before_the_first_that_is_due():
         )
     )
     held = SEGMENTS.held_before(due, score_dates, stored).to_native()
-    assert held.select("customer_id, score_date, known_rank").fetchall() == [("ann", 1, 7)]
+    assert held.select("customer_id, score_date, known_rank").fetchall() == [("ann", 2, 7)]
 
 
 def test_the_most_pronounced_group_chooses_its_name_first():

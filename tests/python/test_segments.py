@@ -96,12 +96,14 @@ def levels_of(path: list[float], known_rank: int | None = None) -> list[int]:
         "customer_id": pa.string(), "score_date_number": pa.int32(), "score": pa.float64(),
         "coverage": pa.float64(), "known_rank": pa.int64(),
     }  # fmt: skip
-    held = [("C", 0, None, None, known_rank)] if known_rank else []
-    rows = held + [("C", number, score, 1.0, None) for number, score in enumerate(path, 1)]
-    found = by_duckdb(
+    known = [known_rank, *[None] * (len(path) - 1)]
+    rows = [
+        ("C", number, score, 1.0, rank)
+        for number, (score, rank) in enumerate(zip(path, known, strict=True), 1)
+    ]
+    return by_duckdb(
         rows, names, lambda frame: segments.levels(frame, BOUNDS, MINIMUM), "level_rank"
     )
-    return found[len(held) :]
 
 
 def test_a_score_that_wavers_around_a_bound_keeps_its_level():
