@@ -17,9 +17,11 @@ channels as (
     select * from {{ ref("channels") }}
 ),
 
-activity_dates as (
-    select * from {{ ref("int_activity_dates") }}
-    where first_counted_date is not null
+activities as (
+    select * from {{ ref("int_activities") }}
+    where
+        excluded_reason is null
+        and counts_until > activity_date
 ),
 
 first_consents as (
@@ -34,21 +36,31 @@ first_consents as (
 first_answers as (
     select
         category,
-        first_counted_date as first_date
-    from activity_dates
+        min(activity_date) as first_date
+    from activities
     where activity = 'preference_given'
+    group by category
+),
+
+activity_dates as (
+    select
+        activity,
+        min(activity_date) as first_date,
+        min(case when engaged_seconds > 0 then activity_date end) as first_timed_date
+    from activities
+    group by activity
 ),
 
 first_dates as (
     select
         {% for activity, kind in catalogue.items() %}
-        min(case when activity = '{{ activity }}' then first_counted_date end) as {{ activity }},
+        min(case when activity = '{{ activity }}' then first_date end) as {{ activity }},
         {% if kind.has_duration %}
         min(case when activity = '{{ activity }}' then first_timed_date end)
             as {{ activity }}_seconds,
         {% endif %}
         {% endfor %}
-        count(*) as row_count
+        min(first_date) as first_date
     from activity_dates
 ),
 

@@ -14,9 +14,10 @@ loads as (
 
 activity_dates as (
     select
-        min(first_date) as first_date,
-        max(last_date) as last_date
-    from {{ ref("int_activity_dates") }}
+        min(activity_date) as first_date,
+        max(activity_date) as last_date
+    from {{ ref("int_activities") }}
+    where excluded_reason is null
 ),
 
 -- The last whole day that every system has been loaded for, or the day of the newest load.

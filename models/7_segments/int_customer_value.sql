@@ -94,8 +94,7 @@ due_customers as (
     group by customer_id
 ),
 
-{% set is_few = is_due_to_few() %}
-{% if is_few %}
+{% if is_incremental() %}
 -- Their accounts and cards.
 due_names as (
     select accounts.account_id as name
@@ -117,7 +116,7 @@ dated as (
         {{ local_date("transactions.transacted_at") }} as counts_from
     from {{ few_of(
         ref("stg_loyalty__transactions"), ["customer_id", "member_id"],
-        "select name from due_names", is_few,
+        "select name from due_names", is_incremental(),
     ) }} as transactions
     left join accounts on transactions.customer_id = accounts.account_id
     left join cards on transactions.member_id = cards.member_id
