@@ -1,11 +1,17 @@
 """What a run says and refuses, and history scored period by period."""
 
 import re
+import shutil
 import sys
 from dataclasses import replace
+from datetime import date
 
 import duckdb
+import pytest
+from comparison import differences
 from harness import SCORES, Project, same_rows
+
+CARRIED = "select count(*), count(distinct carried_from) from engagement_variables.int_carried_scores"
 
 
 def test_a_changed_window_stops_the_run_and_names_both_values(copied):
@@ -54,6 +60,60 @@ def test_customers_scored_in_batches_are_scored_as_all_at_once(demo, tmp_path):
     assert count > 2
     assert batches == [(str(number), str(count)) for number in range(2, count + 1)]
     same_rows(batched, demo, SCORES, key=3)
+
+
+def as_of(project: Project, day: str) -> Project:
+    """The same database, to be scored as of another day."""
+    return replace(project, variables={"as_of_date": day})
+
+
+@pytest.fixture(scope="module")
+def second_day(demo, tmp_path_factory) -> Project:
+    """A build as of 28 August, and a run as of the 29th."""
+    project = Project(tmp_path_factory.mktemp("days") / "project", demo.raw).dbt("seed")
+    as_of(project, "2026-08-28").dbt("run")
+    return as_of(project, "2026-08-29").dbt("run")
+
+
+def test_most_customers_are_carried_from_one_day_to_the_next(demo, second_day):
+    ((carried, dates),) = second_day.ask(CARRIED)
+    ((scored,),) = second_day.ask("""
+        select count(*) from engagement_variables.int_engagement_variables
+        where score_date = '2026-08-29'""")
+    assert dates == 1
+    assert 0.5 * scored < carried < scored
+    ((at_once,),) = demo.ask(CARRIED.replace(", count(distinct carried_from)", ""))
+    assert at_once == 0, "built from nothing, everybody is summed"
+
+
+def test_customers_carried_through_a_run_that_ended_on_the_way_are_as_if_summed(
+    demo, second_day, tmp_path
+):
+    """The first run as of the 30th leaves nothing of the 29th to carry: the month before is."""
+    project = as_of(replace(second_day, folder=tmp_path / "days"), "2026-08-30")
+    project.folder.mkdir()
+    shutil.copy(second_day.database, project.database)
+    project.dbt("run", "--select", "+int_engagement_variables")
+    assert project.ask(CARRIED)[0][0] > 0
+    project.dbt("run")
+    ((carried_from,),) = project.ask(
+        "select distinct carried_from from engagement_variables.int_carried_scores"
+    )
+    assert carried_from == date(2026, 7, 31)
+    whole = as_of(Project(tmp_path / "whole", demo.raw), "2026-08-30").dbt("seed").dbt("run")
+    assert differences(project, whole) == []
+
+
+def test_nobody_is_carried_from_a_day_on_which_the_company_ran_other_things(second_day, tmp_path):
+    project = as_of(replace(second_day, folder=tmp_path / "days"), "2026-08-30")
+    project.folder.mkdir()
+    shutil.copy(second_day.database, project.database)
+    with duckdb.connect(str(project.database)) as connection:
+        connection.execute("""
+            update engagement_variables.int_running_activities
+            set has_email_sent = not has_email_sent where score_date = '2026-08-29'""")
+    project.dbt("run")
+    assert project.ask(CARRIED)[0][0] == 0
 
 
 def calibrated(demo: Project, folder) -> Project:
