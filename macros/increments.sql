@@ -298,24 +298,43 @@ period at most.
     {% set rows, dates = [], {} %}
     {% if execute and is_incremental() and adds_to("int_engagement_variables")
         and not is_due_to_few() %}
-        {% set rows = run_query(
-            "with due as (select score_date from " ~ relation_of("int_due_dates") ~ "),"
-            ~ " latest as (select score_date from " ~ relation_of("int_score_dates")
-            ~ " where is_latest and not is_period_end"
-            ~ " and score_date in (select score_date from due)),"
-            ~ " known as (select max(score_date) as score_date from "
-            ~ relation_of("int_engagement_variables")
-            ~ " where score_date < (select min(score_date) from due)),"
-            ~ " running as (select distinct * exclude (score_date, written_at, replaced_at) from "
-            ~ relation_of("int_running_activities")
-            ~ " where replaced_at is null and score_date = (select score_date from latest)"
-            ~ " or (replaced_at is null or written_at > " ~ oldest_score_mark() ~ ")"
-            ~ " and score_date = (select score_date from known))"
-            ~ " select known.score_date as carried_from,"
-            ~ " cast(" ~ dbt.dateadd("day", 1, "known.score_date") ~ " as date) as next_day,"
-            ~ " latest.score_date from known cross join latest"
-            ~ " where known.score_date is not null and (select count(*) from running) = 1"
-        ).rows %}
+        {% set query %}
+            with
+
+            due as (select score_date from {{ relation_of("int_due_dates") }}),
+
+            latest as (
+                select score_date from {{ relation_of("int_score_dates") }}
+                where
+                    is_latest
+                    and not is_period_end
+                    and score_date in (select score_date from due)
+            ),
+
+            known as (
+                select max(score_date) as score_date
+                from {{ relation_of("int_engagement_variables") }}
+                where score_date < (select min(score_date) from due)
+            ),
+
+            running as (
+                select distinct * exclude (score_date, written_at, replaced_at)
+                from {{ relation_of("int_running_activities") }}
+                where
+                    replaced_at is null and score_date = (select score_date from latest)
+                    or (replaced_at is null or written_at > {{ oldest_score_mark() }})
+                    and score_date = (select score_date from known)
+            )
+
+            select
+                known.score_date as carried_from,
+                cast({{ dbt.dateadd("day", 1, "known.score_date") }} as date) as next_day,
+                latest.score_date
+            from known
+            cross join latest
+            where known.score_date is not null and (select count(*) from running) = 1
+        {% endset %}
+        {% set rows = run_query(query).rows %}
     {% endif %}
     {% for name in ["carried_from", "next_day", "score_date"] %}
         {% set date = "'" ~ rows[0][name] ~ "'" if rows else "null" %}

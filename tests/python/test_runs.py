@@ -5,6 +5,7 @@ import shutil
 import sys
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -75,6 +76,14 @@ def second_day(demo, tmp_path_factory) -> Project:
     return as_of(project, "2026-08-29").dbt("run")
 
 
+def third_day(second_day: Project, folder: Path) -> Project:
+    """A copy of the database of the 29th, to be scored as of the 30th."""
+    project = as_of(replace(second_day, folder=folder / "days"), "2026-08-30")
+    project.folder.mkdir()
+    shutil.copy(second_day.database, project.database)
+    return project
+
+
 def test_most_customers_are_carried_from_one_day_to_the_next(demo, second_day):
     ((carried,),) = second_day.ask(CARRIED)
     ((scored,),) = second_day.ask("""
@@ -88,9 +97,7 @@ def test_customers_carried_through_a_run_that_ended_on_the_way_are_as_if_summed(
     demo, second_day, tmp_path
 ):
     """The first run as of the 30th leaves nothing of the 29th to carry: the month before is."""
-    project = as_of(replace(second_day, folder=tmp_path / "days"), "2026-08-30")
-    project.folder.mkdir()
-    shutil.copy(second_day.database, project.database)
+    project = third_day(second_day, tmp_path)
     project.dbt("run", "--select", "+int_engagement_variables")
     assert project.ask(CARRIED)[0][0] > 0
     project.dbt("run")
@@ -103,9 +110,7 @@ def test_customers_carried_through_a_run_that_ended_on_the_way_are_as_if_summed(
 
 
 def test_nobody_is_carried_from_a_day_on_which_the_company_ran_other_things(second_day, tmp_path):
-    project = as_of(replace(second_day, folder=tmp_path / "days"), "2026-08-30")
-    project.folder.mkdir()
-    shutil.copy(second_day.database, project.database)
+    project = third_day(second_day, tmp_path)
     with duckdb.connect(str(project.database)) as connection:
         connection.execute("""
             update engagement_variables.int_running_activities
