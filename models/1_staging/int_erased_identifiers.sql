@@ -1,5 +1,5 @@
 -- Over 100 lines: what identifies a person is followed through all systems in one place.
-{{ config(incremental_strategy="append") }}
+{{ config(incremental_strategy="append", full_refresh=false) }}
 
 with recursive
 

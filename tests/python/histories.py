@@ -454,9 +454,15 @@ class History:
         return self.project
 
     def reference(self) -> Project:
-        """A database built from nothing on what has landed in the end."""
+        """A database built from nothing but who was erased, on what has landed in the end."""
         fresh = replace(self.project, folder=self.project.folder.with_name("reference"))
         self._copy_seeds(fresh)
+        with duckdb.connect(fresh.database) as connection:
+            connection.execute(f"attach '{self.project.database}' as increments (read_only)")
+            connection.execute("create schema if not exists engagement_staging")
+            connection.execute("""
+                create table engagement_staging.int_erased_identifiers as
+                from increments.engagement_staging.int_erased_identifiers""")
         return fresh.dbt("run")
 
     def _copy_seeds(self, project: Project) -> None:

@@ -209,6 +209,49 @@ def test_the_request_is_kept_as_hashes_that_outlive_its_raw_row(erased, tmp_path
     assert all(isinstance(value, (str, datetime, type(None))) for row in kept for value in row)
 
 
+@pytest.fixture(scope="module")
+def returned(erased, tmp_path_factory) -> Project:
+    """A run after which a new account has an erased e-mail address."""
+    folder = tmp_path_factory.mktemp("returned")
+    shutil.copytree(erased.after.folder, folder / "build")
+    raw = shutil.copytree(erased.after.raw, folder / "raw")
+    folder_of_table = raw / "raw_crm" / "customers"
+    folder_of_table.mkdir()
+    shutil.move(raw / "raw_crm" / "customers.parquet", folder_of_table / "1.parquet")
+    addresses = ", ".join(f"'{name}'" for name in sorted(erased.identifiers) if "@" in name)
+    duckdb.sql(f"""
+        copy (
+            select * replace (
+                'newcomer' as customer_id, timestamp '2026-11-01 04:00:00' as _loaded_at
+            )
+            from read_parquet('{folder_of_table / "1.parquet"}')
+            where lower(trim(email)) in ({addresses}) limit 1
+        ) to '{folder_of_table / "2.parquet"}' (format parquet)""")
+    return Project(folder / "build", raw).dbt("run")
+
+
+NEWCOMER = "select count(*) from engagement_identity.int_customers where customer_id = 'newcomer'"
+
+
+def test_an_address_stays_erased_when_another_account_has_it(returned, tmp_path):
+    shutil.copytree(returned.folder, tmp_path / "build")
+    full = Project(tmp_path / "build", returned.raw).dbt("run", "--full-refresh")
+    assert differences(returned, full) == []
+    assert full.ask(NEWCOMER) == [(0,)]
+
+
+def test_whoever_has_an_address_that_is_taken_off_the_list_comes_in(erased, returned, tmp_path):
+    shutil.copytree(returned.folder, tmp_path / "build")
+    again = Project(tmp_path / "build", returned.raw)
+    with duckdb.connect(again.database) as connection:
+        connection.execute("""
+            delete from engagement_staging.int_erased_identifiers
+            where identifier_type = 'email'""")
+    again.dbt("run", "--full-refresh")
+    assert again.ask(NEWCOMER) == [(1,)]
+    assert residue(again, {name for name in erased.identifiers if "@" not in name}) == {}
+
+
 def holding(path, identifiers: set[str]) -> set[str]:
     """Those of the identifiers whose bytes a file holds."""
     content = path.read_bytes().lower()
