@@ -504,6 +504,22 @@ and sums a customer's rows at once.
 
 
 {#
+How a CTE is computed in a build from nothing, where the engine can be told: "once", and put down
+before what reads it begins, so that two steps that fill the memory don't do so at the same time;
+"anew" for each that reads it. An increment's few rows need neither.
+#}
+{% macro computed(how) %}
+    {{- return(adapter.dispatch("computed")(how) if not is_incremental() else "") -}}
+{% endmacro %}
+
+{% macro duckdb__computed(how) %}
+    {{- return({"once": "materialized", "anew": "not materialized"}[how]) -}}
+{% endmacro %}
+
+{% macro spark__computed(how) %}{{- return("") -}}{% endmacro %}
+
+
+{#
 What an engine numbers the rows of a table with; nothing where it does not, and in unit tests, whose
 rows are of no table.
 #}

@@ -67,7 +67,7 @@ looked_at_contacts as (
 
 {% set response_rows, contact_rows = "looked_at_responses", "looked_at_contacts" %}
 {% endif %}
-contacts as (
+contacts as {{ computed("anew") }} (
     select
         contacts.contact_id,
         contacts.campaign_id,
@@ -80,7 +80,7 @@ contacts as (
     where contacts.replaced_at is null
 ),
 
-responses as (
+responses as {{ computed("anew") }} (
     select
         responses.response_id,
         responses.contact_id,
@@ -111,7 +111,7 @@ nearest_sends as (
         ) = 1
 ),
 
-answers as (
+answers as {{ computed("once") }} (
     select
         coalesce(contacts.customer_id, responses.customer_id) as customer_id,
         coalesce(
