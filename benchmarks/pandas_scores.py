@@ -104,7 +104,8 @@ def first_uses(activities: pd.DataFrame, dates: pd.DatetimeIndex) -> pd.Series:
     """Per activity: the first score date at which it counts for anybody."""
     date = dates[dates.searchsorted(activities["day"])]
     counts = date < activities["until"]
-    return pd.Series(date, index=activities.index)[counts].groupby(activities["activity"]).min()
+    first = pd.Series(date, index=activities.index)[counts]
+    return first.groupby(activities["activity"], observed=False).min()
 
 
 def variables_at(
@@ -193,7 +194,8 @@ def totals(
     counted: pd.DataFrame, date: pd.Timestamp, customers: pd.Index, settings: dict
 ) -> pd.DataFrame:
     """Per customer: how many of each activity count at a date, and what else is summed up."""
-    per_activity = counted.groupby(["customer", "activity"]).size().unstack(fill_value=0)
+    by_activity = counted.groupby(["customer", "activity"], observed=True)
+    per_activity = by_activity.size().unstack(fill_value=0)
     per_activity.columns = per_activity.columns.astype(str)
     n = per_activity.reindex(index=customers, columns=list(CHANNEL_OF), fill_value=0)
     for name, kinds in TIMED.items():

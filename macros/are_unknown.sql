@@ -1,17 +1,18 @@
 {#
 Whether none of a row's references names what is known, as SQL; a reference that is empty names
-nothing. references: {column: kind}; known: {kind: [model that keeps replaced rows, column]}.
-few: a relation with these references of few rows, so that only what they name is looked for.
+nothing. rows: the relation that holds the references; in an increment it has few rows, so that only
+what they name is looked for. references: {column: kind}; known: {kind: [model that keeps replaced
+rows, column]}.
 #}
-{% macro are_unknown(references, known, few=none) %}
+{% macro are_unknown(rows, references, known) %}
     {% set conditions = [] %}
     {% for column, kind in references.items() %}
         {% set model_name, name = known[kind] %}
+        {% set is_named = " and known." ~ name ~ " in (select " ~ column ~ " from " ~ rows ~ ")" %}
         {% do conditions.append(
-            "(" ~ column ~ " is null or " ~ column ~ " not in (select known." ~ name ~ " from "
-            ~ ref(model_name) ~ " as known where known.replaced_at is null"
-            ~ (" and known." ~ name ~ " in (select " ~ column ~ " from " ~ few ~ ")" if few else "")
-            ~ "))"
+            "not exists (select 1 from " ~ ref(model_name) ~ " as known where known.replaced_at is null"
+            ~ " and known." ~ name ~ " = " ~ rows ~ "." ~ column
+            ~ (is_named if is_incremental() else "") ~ ")"
         ) %}
     {% endfor %}
     {{ return(conditions | join(" and ")) }}

@@ -121,7 +121,7 @@ orphaned as (
             {% endfor %}
         end as column_name
     from {{ table }}
-    where {{ are_unknown(references, known, table if is_incremental()) }}
+    where {{ are_unknown(table, references, known) }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 )
