@@ -20,9 +20,10 @@ LABELS = {
     "one_day": "one day more",
     "near_real_time": "near real time",
     "no_change": "no change",
+    "backfill": "backfill by month",
 }
 WITH_DBT = [  # start-up comes off
-    "full", "limited", "quality", "tests", "one_day", "near_real_time", "no_change",
+    "full", "limited", "quality", "tests", "one_day", "near_real_time", "no_change", "backfill",
 ]  # fmt: skip
 MEASURED_IN = {
     "full": "floor",
@@ -34,11 +35,13 @@ MEASURED_IN = {
     "one_day": "full",
     "near_real_time": "full",
     "no_change": "full",
+    "backfill": "full",
 }
 COLOURS = {
     "full": "#1f5fa8", "limited": "#7fa8d6", "floor": "#3d8f5f", "pandas": "#c2571a",
     "spark": "#d9a441",
     "one_day": "#7b4ea3", "near_real_time": "#b04a7c", "no_change": "#77808a",
+    "backfill": "#4a6b8a",
     "quality": "#5b8fa8", "tests": "#a8a05b",
 }  # fmt: skip
 BAR = 40  # characters of the longest bar

@@ -8,6 +8,7 @@ README.md says what is measured and how to read it. POSIX only (os.wait4).
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -24,11 +25,14 @@ PROJECT = Path(__file__).resolve().parent.parent
 HERE = PROJECT / "benchmarks"
 WORK = PROJECT / "data" / "benchmark_work"
 INCREMENTS = ["no_change", "near_real_time", "one_day"]
+AFTER_CALIBRATION = {*INCREMENTS, "backfill"}
+FIRST_END, LAST_END = "2025-05-31", "2026-10-31"  # of the score periods of the raw data
 NEAR_REAL_TIME = ["--selector", "near_real_time"]
 MEASUREMENTS = [
-    "start_up", "full", "quality", "tests", "floor", "pandas", *INCREMENTS, "limited", "spark"
+    "start_up", "full", "quality", "tests", "floor", "pandas", *INCREMENTS, "backfill", "limited",
+    "spark",
 ]  # fmt: skip
-AFTER_FULL = {"quality", "tests", *INCREMENTS}
+AFTER_FULL = {"quality", "tests", *AFTER_CALIBRATION}
 TRIVIAL = "int_marks"  # a model that costs nothing but dbt's start
 QUALITY = ["tag:quality", "int_landed_again+"]  # what measures and accounts for rows, beside scores
 ROWS, CUSTOMERS = 1000, 200  # what a near-real-time run brings
@@ -147,7 +151,13 @@ class Benchmark:
             say(f"{self._about['customers']:,} customers, round {number} of {self._args.rounds}")
             self._about["round"] = number
             self._run_full(dbt)
-            self._run_increments(dbt)
+            if self._wanted & AFTER_CALIBRATION:
+                dbt.calibrate()
+            if self._wanted & set(INCREMENTS):
+                self._run_increments(dbt)
+            if "backfill" in self._wanted:
+                dbt.reset(calibrated=True)
+                self._measure("backfill", dbt.backfill(self._raw))
             if "limited" in self._wanted:
                 dbt.reset()
                 self._measure("limited", dbt.prepared_chain(self._raw, target="limited"))
@@ -209,10 +219,7 @@ class Benchmark:
 
     def _run_increments(self, dbt: "Dbt") -> None:
         """What comes after the full build: nothing new, some rows, a day."""
-        if not self._wanted & set(INCREMENTS):
-            return
-        say("Calibrating, and a run that adopts it (not measured)")
-        dbt.calibrate()
+        say("A run that adopts the calibration (not measured)")
         run(dbt.prepared_chain(self._raw, calibrated=True))
         if "no_change" in self._wanted:
             self._measure("no_change", dbt.prepared_chain(self._raw, calibrated=True))
@@ -250,6 +257,7 @@ class Dbt:
     def __init__(self, folder: Path, memory_limit: float):
         self.database = folder / "engagement_benchmark.duckdb"
         self._folder, self._seeded = folder, folder / "seeded.duckdb"
+        self._calibrated = folder / "calibrated.duckdb"
         profile = PROFILE.format(database=self.database, memory_limit=f"{memory_limit:g}")
         (folder / "profiles.yml").write_text(profile, encoding="utf-8")
 
@@ -257,9 +265,9 @@ class Dbt:
         run(self._command("seed", raw))
         self.database.rename(self._seeded)
 
-    def reset(self) -> None:
+    def reset(self, calibrated: bool = False) -> None:
         """Nothing but the seeds in the database."""
-        shutil.copy(self._seeded, self.database)
+        shutil.copy(self._calibrated if calibrated else self._seeded, self.database)
 
     def prepared_run(
         self, raw: Path, *which: str, calibrated: bool = False, target: str = "benchmark"
@@ -276,22 +284,37 @@ class Dbt:
         """The command for all data tests."""
         return self._command("test", raw, "--exclude-resource-type", "unit_test")
 
+    def backfill(self, raw: Path) -> list:
+        """The command that scores the whole history period by period."""
+        return [
+            sys.executable, "scripts/backfill.py", "--from", FIRST_END, "--to", LAST_END,
+            *self._settings(raw, calibrated=True, target="benchmark"),
+        ]  # fmt: skip
+
     def calibrate(self) -> None:
         """Freezes what the full build fitted, as `make calibrate` and `dbt seed` would."""
+        shutil.copy(self._seeded, self._calibrated)
         with duckdb.connect(str(self.database)) as connection:
-            connection.execute("""
+            connection.execute(f"""
                 delete from engagement_seeds.calibration;
                 insert into engagement_seeds.calibration by name
                 select scorecard_version, kind, name, statistic, value
-                from engagement_segments.int_calibration
+                from engagement_segments.int_calibration;
+                attach '{self._calibrated}' as seeded;
+                delete from seeded.engagement_seeds.calibration;
+                insert into seeded.engagement_seeds.calibration
+                from engagement_seeds.calibration
             """)
 
     def _command(
         self, verb: str, raw: Path, *more: str, calibrated: bool = False, target: str = "benchmark"
     ) -> list:
-        variables = f"{{raw_path: '{raw}', use_calibration: {str(calibrated).lower()}}}"
+        dbt = Path(sys.executable).with_name("dbt")
+        return [dbt, "--quiet", verb, *more, *self._settings(raw, calibrated, target)]
+
+    def _settings(self, raw: Path, calibrated: bool, target: str) -> list:
         return [
-            Path(sys.executable).with_name("dbt"), "--quiet", verb, *more, "--vars", variables,
+            "--vars", json.dumps({"raw_path": str(raw), "use_calibration": calibrated}),
             "--profiles-dir", self._folder, "--target", target,
             "--target-path", self._folder / "target", "--log-path", self._folder / "logs",
         ]  # fmt: skip
