@@ -10,8 +10,8 @@ rows, column]}.
         {% set model_name, name = known[kind] %}
         {% set is_named = " and known." ~ name ~ " in (select " ~ column ~ " from " ~ rows ~ ")" %}
         {% do conditions.append(
-            "not exists (select 1 from " ~ ref(model_name) ~ " as known where known.replaced_at is null"
-            ~ " and known." ~ name ~ " = " ~ rows ~ "." ~ column
+            "not exists (select 1 from " ~ ref(model_name) ~ " as known where known." ~ name ~ " = "
+            ~ rows ~ "." ~ column ~ " and known.replaced_at is null"
             ~ (is_named if is_incremental() else "") ~ ")"
         ) %}
     {% endfor %}
