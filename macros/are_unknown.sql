@@ -8,11 +8,12 @@ rows, column]}.
     {% set conditions = [] %}
     {% for column, kind in references.items() %}
         {% set model_name, name = known[kind] %}
-        {% set is_named = " and known." ~ name ~ " in (select " ~ column ~ " from " ~ rows ~ ")" %}
+        {% set few = few_of(
+            ref(model_name), name, "select " ~ column ~ " from " ~ rows, is_incremental(), name
+        ) %}
         {% do conditions.append(
-            "not exists (select 1 from " ~ ref(model_name) ~ " as known where known." ~ name ~ " = "
-            ~ rows ~ "." ~ column ~ " and known.replaced_at is null"
-            ~ (is_named if is_incremental() else "") ~ ")"
+            "not exists (select 1 from " ~ few ~ " as known where known." ~ name ~ " = "
+            ~ rows ~ "." ~ column ~ " and known.replaced_at is null)"
         ) %}
     {% endfor %}
     {{ return(conditions | join(" and ")) }}

@@ -59,14 +59,17 @@ within load_overlap_minutes.
 {% endmacro %}
 
 
-{# A 64-bit hash of a key, the same for equal keys; for comparing within one query only. #}
-{% macro key_hash(column) %}
-    {{ return(adapter.dispatch("key_hash")(column)) }}
+{#
+A 64-bit hash of a key, the same for equal keys; of columns, or of a relation's row by its name.
+Another release of the engine may compute another, which check_settings() tells.
+#}
+{% macro key_hash(columns) %}
+    {{ return(adapter.dispatch("key_hash")(columns)) }}
 {% endmacro %}
 
-{% macro duckdb__key_hash(column) %}{{- return("hash(" ~ column ~ ")") -}}{% endmacro %}
+{% macro duckdb__key_hash(columns) %}{{- return("hash(" ~ columns ~ ")") -}}{% endmacro %}
 
-{% macro spark__key_hash(column) %}{{- return("xxhash64(" ~ column ~ ")") -}}{% endmacro %}
+{% macro spark__key_hash(columns) %}{{- return("xxhash64(" ~ columns ~ ")") -}}{% endmacro %}
 
 
 {# The order of the versions of a row, as SQL: the one that counts is first. Amounts have no say. #}

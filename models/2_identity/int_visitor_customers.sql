@@ -50,7 +50,7 @@ known_uses as (
     from visits
     inner join {{ few_of(
         ref("int_customer_identifiers"), "identifier_hash", "select login_hash from visits",
-        is_incremental(),
+        is_incremental(), key="identifier_hash",
     ) }} as identifiers
         on visits.login_hash = identifiers.identifier_hash
     where

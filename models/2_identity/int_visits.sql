@@ -1,27 +1,22 @@
 -- Over 100 lines: visits with and without sessions of the tracker are told in one place.
-{{ config(
-    unique_key=["channel", "visitor_id", "session_id", "login_hash"],
-    meta={"filled_keys": ["channel", "visitor_id", "session_id"]},
-) }}
+{{ config(unique_key=["channel", "visitor_id", "session_id", "login_hash"]) }}
 
 with
 
-{# What events are told together: a session of a visitor or all that no session has a name for. #}
-{% set session = "case when session_id like 'visit %' then '' else coalesce(session_id, '') end" %}
 {% if is_incremental() %}
 -- Sessions with new, changed or removed events; all their visits are told anew.
 looked_at as (
     select distinct
         'web' as channel,
         anonymous_id as visitor_id,
-        {{ session }} as session_name
+        {{ session_name() }} as session_name
     from {{ ref("stg_web__events") }}
     where written_at > {{ mark() }}
     union all
     select distinct
         'app' as channel,
         device_id as visitor_id,
-        {{ session }} as session_name
+        {{ session_name() }} as session_name
     from {{ ref("stg_app__events") }}
     where written_at > {{ mark() }}
 ),
@@ -38,7 +33,7 @@ events as (
         engaged_seconds,
         user_agent
     from {{ few_of(
-        ref("stg_web__events"), "anonymous_id, " ~ session,
+        ref("stg_web__events"), "anonymous_id, " ~ session_name(),
         "select visitor_id, session_name from looked_at where channel = 'web'", is_incremental(),
     ) }}
     where replaced_at is null
@@ -53,7 +48,7 @@ events as (
         engaged_seconds,
         cast(null as {{ dbt.type_string() }}) as user_agent
     from {{ few_of(
-        ref("stg_app__events"), "device_id, " ~ session,
+        ref("stg_app__events"), "device_id, " ~ session_name(),
         "select visitor_id, session_name from looked_at where channel = 'app'", is_incremental(),
     ) }}
     where replaced_at is null
@@ -127,6 +122,6 @@ visits as (
 )
 
 {{ keep_replaced(
-    "visits", "select * from looked_at", by="channel, visitor_id, " ~ session,
+    "visits", "select * from looked_at", by="channel, visitor_id, " ~ session_name(),
     clustered_by="visitor_id",
 ) }}

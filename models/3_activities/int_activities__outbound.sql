@@ -37,6 +37,7 @@ early_names as (
 looked_at_responses as (
     select * from {{ few_of(
         response_rows, ["customer_id", "contact_id", "response_id"], "select name from early_names",
+        key="response_id",
     ) }}
     union
     select * from {{ response_rows }}
@@ -58,7 +59,7 @@ looked_at as (
 
 looked_at_contacts as (
     select * from {{ few_of(
-        contact_rows, ["contact_id", "customer_id"], "select name from looked_at"
+        contact_rows, ["contact_id", "customer_id"], "select name from looked_at", key="contact_id",
     ) }}
     union
     select * from {{ contact_rows }}

@@ -32,7 +32,7 @@ touched_names as (
 transactions as (
     select * from {{ few_of(
         ref("stg_loyalty__transactions"), ["customer_id", "member_id", "transaction_id"],
-        "select name from touched_names", adds_to("int_activities"),
+        "select name from touched_names", adds_to("int_activities"), key="transaction_id",
     ) }}
     where replaced_at is null
 ),

@@ -8,6 +8,8 @@ touched as (
     select * from {{ touched_since("int_activities") }} as touched
 ),
 
+{{ recent_and_early() }},
+
 touched_visitors as (
     select
         visitors.channel,
@@ -27,33 +29,53 @@ touched_visitors as (
     {% endfor %}
 ),
 
-visits_of_touched as (
-    select * from {{ few_of(
+looked_at as (
+    select
+        channel,
+        visitor_id,
+        session_id,
+        started_at
+    from {{ few_of(
         ref("int_visits"), "visitor_id", "select visitor_id from touched_visitors"
+        ~ " where touched_from < (select recent_from from recent)",
     ) }}
     where replaced_at is null
+    union all
+    select
+        channel,
+        visitor_id,
+        session_id,
+        started_at
+    from {{ ref("int_visits") }}
+    where
+        replaced_at is null
+        and started_at >= (select recent_from from recent)
 ),
 
 -- Where no visit of a session began after that, all of it is as it was.
 touched_sessions as (
     select distinct
-        visits_of_touched.channel,
-        visits_of_touched.visitor_id,
-        visits_of_touched.session_id
-    from visits_of_touched
+        looked_at.channel,
+        looked_at.visitor_id,
+        looked_at.session_id
+    from looked_at
     inner join touched_visitors
-        on visits_of_touched.channel = touched_visitors.channel
-        and visits_of_touched.visitor_id = touched_visitors.visitor_id
-        and visits_of_touched.started_at >= touched_visitors.touched_from
+        on looked_at.channel = touched_visitors.channel
+        and looked_at.visitor_id = touched_visitors.visitor_id
+        and looked_at.started_at >= touched_visitors.touched_from
 ),
 
+{% set session = "channel, visitor_id, " ~ session_name() %}
 visits as (
-    select visits_of_touched.*
-    from visits_of_touched
+    select visits.*
+    from {{ few_of(
+        ref("int_visits"), session, "select " ~ session ~ " from touched_sessions", key=session
+    ) }} as visits
     inner join touched_sessions
-        on visits_of_touched.channel = touched_sessions.channel
-        and visits_of_touched.visitor_id = touched_sessions.visitor_id
-        and visits_of_touched.session_id = touched_sessions.session_id
+        on visits.channel = touched_sessions.channel
+        and visits.visitor_id = touched_sessions.visitor_id
+        and visits.session_id = touched_sessions.session_id
+    where visits.replaced_at is null
 ),
 
 {% else %}
@@ -77,6 +99,7 @@ owners as (
     from {{ few_of(
         ref("int_visitor_customers"), "channel, visitor_id",
         "select channel, visitor_id from touched_sessions", adds_to("int_activities"),
+        key="channel, visitor_id",
     ) }}
     where replaced_at is null
     group by channel, visitor_id, is_ambiguous

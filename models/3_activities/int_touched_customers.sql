@@ -52,13 +52,15 @@ changed_visits as (
     where {{ is_changed("int_visits") }}
 ),
 
+{% set session = "channel, visitor_id, " ~ session_name() %}
 changed_sessions as (
     select
         visits.channel,
         visits.visitor_id,
         min(visits.started_at) as touched_from
     from {{ few_of(
-        ref("int_visits"), "visitor_id", "select visitor_id from changed_visits", is_incremental()
+        ref("int_visits"), session, "select " ~ session ~ " from changed_visits",
+        is_incremental(), key=session,
     ) }} as visits
     inner join changed_visits
         on visits.channel = changed_visits.channel
@@ -177,7 +179,7 @@ response_accounts as (
     from touched_responses
     inner join {{ few_of(
         ref("stg_crm__campaign_contacts"), "contact_id", "select contact_id from touched_responses",
-        is_incremental(),
+        is_incremental(), key="contact_id",
     ) }} as contacts
         on touched_responses.contact_id = contacts.contact_id
 ),
@@ -202,7 +204,10 @@ touched_transactions as (
     where {{ is_changed("stg_loyalty__transactions") }}
     union
     select transactions.*
-    from {{ ref("stg_loyalty__transactions") }} as transactions
+    from {{ few_of(
+        ref("stg_loyalty__transactions"), "transaction_id",
+        "select transaction_id from changed_lines", is_incremental(), key="transaction_id",
+    ) }} as transactions
     inner join changed_lines on transactions.transaction_id = changed_lines.transaction_id
     union
     select transactions.*

@@ -17,13 +17,6 @@ channels as (
     select * from {{ ref("channels") }}
 ),
 
-activities as (
-    select * from {{ ref("int_activities") }}
-    where
-        excluded_reason is null
-        and counts_until > activity_date
-),
-
 first_consents as (
     select
         channel,
@@ -37,8 +30,11 @@ first_answers as (
     select
         category,
         min(activity_date) as first_date
-    from activities
-    where activity = 'preference_given'
+    from {{ ref("int_activities") }}
+    where
+        activity = 'preference_given'
+        and excluded_reason is null
+        and counts_until > activity_date
     group by category
 ),
 
@@ -47,7 +43,10 @@ activity_dates as (
         activity,
         min(activity_date) as first_date,
         min(case when engaged_seconds > 0 then activity_date end) as first_timed_date
-    from activities
+    from {{ ref("int_activities") }}
+    where
+        excluded_reason is null
+        and counts_until > activity_date
     group by activity
 ),
 

@@ -22,6 +22,19 @@ def test_a_changed_window_stops_the_run_and_names_both_values(copied):
     assert "--full-refresh" in done.stdout
 
 
+@pytest.mark.parametrize(("past", "said"), [('"1"', "1"), ("null", "unknown")])
+def test_tables_whose_keys_are_hashed_otherwise_stop_the_run(copied, past, said):
+    with duckdb.connect(str(copied.database)) as connection:
+        connection.execute(
+            "update engagement_staging.int_marks"
+            f""" set settings = json_merge_patch(settings, '{{"key_hash": {past}}}')"""
+        )
+    done = copied.attempt("run")
+    assert done.returncode != 0
+    assert re.search(rf"key_hash: {said} then, \d+ now", done.stdout)
+    assert "--full-refresh" in done.stdout
+
+
 def test_history_scored_period_by_period_is_history_scored_at_once(demo, tmp_path):
     by_period = calibrated(demo, tmp_path / "by_period")
     done = by_period.run(
