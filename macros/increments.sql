@@ -471,12 +471,12 @@ knows it; its hash is read in its place, which takes a tenth of the time.
     {% if not is_few %}{{ return(relation) }}{% endif %}
     {% set conditions, numbers = [], [] %}
     {% for named in ([columns] if columns is string else columns) %}
-        {% set is_named = "(" ~ named ~ ") in (" ~ query ~ ")" %}
-        {% do conditions.append(is_named) %}
+        {% do conditions.append("(" ~ named ~ ") in (" ~ query ~ ")") %}
+        {% set hashed = "key_hash in (select " ~ key_hash("named") ~ " from (" ~ query
+            ~ ") as named)" %}
         {% do numbers.append(
-            "select " ~ row_id() ~ " as number from " ~ relation ~ " where " ~ (is_named
-            if named != key else "key_hash in (select " ~ key_hash("named") ~ " from (" ~ query
-            ~ ") as named)")
+            "select " ~ row_id() ~ " as number from " ~ relation
+            ~ " where " ~ (hashed if named == key else conditions[-1])
         ) %}
     {% endfor %}
     {{- return(
@@ -644,18 +644,22 @@ a row's key, by which few_of() finds it.
     {% set table = arguments["target_relation"] %}
     {% set columns = arguments["dest_columns"] | map(attribute="name") | list %}
     {% if are_dates_or_scorecards_due() %}
-    delete from {{ table }}
-    where
-        score_date not in (select score_date from {{ relation_of("int_score_dates") }})
-        or score_date in (select score_date from {{ relation_of("int_due_dates") }})
-        {% if "scorecard_version" in columns %}
-        or scorecard_version not in (
-            select scorecard_version from {{ relation_of("int_scorecard_versions") }}
-        )
-        or scorecard_version in (
-            select scorecard_version from {{ relation_of(config.get("meta").due_scorecards) }}
-        )
-        {% endif %};
+    {% set due = {"score_date": ["int_score_dates", "int_due_dates"]} %}
+    {% if "scorecard_version" in columns %}
+        {% set due_versions = config.get("meta").due_scorecards %}
+        {% do due.update({"scorecard_version": ["int_scorecard_versions", due_versions]}) %}
+    {% endif %}
+    {% for column, (all_there_are, those_due) in due.items() %}
+    {% set gone = run_query(
+        "select " ~ column ~ " from (select distinct " ~ column ~ " from " ~ table ~ ") as held"
+        ~ " where " ~ column ~ " not in (select " ~ column ~ " from " ~ relation_of(all_there_are)
+        ~ ") or " ~ column ~ " in (select " ~ column ~ " from " ~ relation_of(those_due) ~ ")"
+    ).columns[0].values() %}
+    {% if gone %}
+    -- Listed, so that only parts of the table are looked into that hold any of them.
+    delete from {{ table }} where {{ column }} in ('{{ gone | join("', '") }}');
+    {% endif %}
+    {% endfor %}
     {% endif %}
     delete from {{ table }} as old
     using (

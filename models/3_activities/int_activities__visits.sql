@@ -67,15 +67,14 @@ touched_sessions as (
 
 {% set session = "channel, visitor_id, " ~ session_name() %}
 visits as (
-    select visits.*
-    from {{ few_of(
+    select * from {{ few_of(
         ref("int_visits"), session, "select " ~ session ~ " from touched_sessions", key=session
-    ) }} as visits
-    inner join touched_sessions
-        on visits.channel = touched_sessions.channel
-        and visits.visitor_id = touched_sessions.visitor_id
-        and visits.session_id = touched_sessions.session_id
-    where visits.replaced_at is null
+    ) }}
+    where
+        replaced_at is null
+        and (channel, visitor_id, session_id) in (
+            select channel, visitor_id, session_id from touched_sessions
+        )
 ),
 
 {% else %}

@@ -55,18 +55,17 @@ changed_visits as (
 {% set session = "channel, visitor_id, " ~ session_name() %}
 changed_sessions as (
     select
-        visits.channel,
-        visits.visitor_id,
-        min(visits.started_at) as touched_from
+        channel,
+        visitor_id,
+        min(started_at) as touched_from
     from {{ few_of(
         ref("int_visits"), session, "select " ~ session ~ " from changed_visits",
         is_incremental(), key=session,
-    ) }} as visits
-    inner join changed_visits
-        on visits.channel = changed_visits.channel
-        and visits.visitor_id = changed_visits.visitor_id
-        and visits.session_id = changed_visits.session_id
-    group by visits.channel, visits.visitor_id
+    ) }}
+    where (channel, visitor_id, session_id) in (
+        select channel, visitor_id, session_id from changed_visits
+    )
+    group by channel, visitor_id
 ),
 
 changed_visitors as (
