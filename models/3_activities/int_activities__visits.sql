@@ -73,7 +73,11 @@ visits as (
     where
         replaced_at is null
         and (channel, visitor_id, session_id) in (
-            select channel, visitor_id, session_id from touched_sessions
+            select
+                touched_sessions.channel,
+                touched_sessions.visitor_id,
+                touched_sessions.session_id
+            from touched_sessions
         )
 ),
 

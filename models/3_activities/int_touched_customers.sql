@@ -62,9 +62,14 @@ changed_sessions as (
         ref("int_visits"), session, "select " ~ session ~ " from changed_visits",
         is_incremental(), key=session,
     ) }}
-    where (channel, visitor_id, session_id) in (
-        select channel, visitor_id, session_id from changed_visits
-    )
+    where
+        (channel, visitor_id, session_id) in (
+            select
+                changed_visits.channel,
+                changed_visits.visitor_id,
+                changed_visits.session_id
+            from changed_visits
+        )
     group by channel, visitor_id
 ),
 
