@@ -321,7 +321,7 @@ period at most.
             ),
 
             running as (
-                select distinct * exclude (score_date, key_hash, written_at, replaced_at)
+                select distinct * exclude (score_date, written_at, replaced_at)
                 from {{ relation_of("int_running_activities") }}
                 where
                     replaced_at is null and score_date = (select score_date from latest)
@@ -551,15 +551,16 @@ The rows of a table that keeps replaced ones: its last select.
 rows: name of the CTE with the rows as they are now. looked_at: a query for the keys (columns by)
 that it was computed for, of which those without a row are gone; none: it holds them all.
 clustered_by: columns by which a large table is looked into, for cluster(). key_hash is the hash of
-a row's key, by which few_of() finds it.
+a row's key, by which few_of() finds it; a table that holds all its rows each time needs none.
 #}
 {% macro keep_replaced(rows, looked_at=none, by=none, clustered_by=none) %}
     {% set key = config.get("unique_key") or "null" %}  {# none in unit tests #}
     {% set key = by or (key if key is string else key | join(", ")) %}
+    {% set hashed = key_hash(key) ~ " as key_hash," if looked_at else "" %}
     {% if not is_incremental() %}
     select
         *,
-        {{ key_hash(key) }} as key_hash,
+        {{ hashed }}
         {{ run_time() }} as written_at,
         cast(null as timestamp) as replaced_at
     from {{ rows }}
@@ -584,14 +585,14 @@ a row's key, by which few_of() finds it.
 
         select
             *,
-            {{ key_hash(key) }} as key_hash,
+            {{ hashed }}
             {{ run_time() }} as written_at,
             cast(null as timestamp) as replaced_at
         from (select * from present except select * from existing) as added
         union all
         select
             *,
-            {{ key_hash(key) }} as key_hash,
+            {{ hashed }}
             {{ run_time() }} as written_at,
             {{ run_time() }} as replaced_at
         from (select * from existing except select * from present) as gone
@@ -610,11 +611,13 @@ a row's key, by which few_of() finds it.
     delete from {{ table }} as old
     using ({{ gone }}) as gone
     where
-        old.{{ row_id() }} in ({{ listed(
+        old.replaced_at is null
+        {% if "key_hash" in arguments["dest_columns"] | map(attribute="name") %}
+        and old.{{ row_id() }} in ({{ listed(
             "select " ~ row_id() ~ " as number from " ~ table
             ~ " where key_hash in (select key_hash from (" ~ gone ~ ") as named)"
         ) }})
-        and old.replaced_at is null
+        {% endif %}
         {% for key in ([keys] if keys is string else keys) %}
         and old.{{ key }} is not distinct from gone.{{ key }}
         {% endfor %};

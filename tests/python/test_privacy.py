@@ -14,12 +14,7 @@ SUFFIXES = (
     "|address|street|birth_date|date_of_birth|postal_code|zip_code|login_id"
 )
 PERSONAL = f"{SUFFIXES}|name|(customer|contact|person|user|member|account)_name"
-OF_THINGS = {  # names and hashes, but of no person: of a variable, a scorecard, a date
-    "int_calibration.name",
-    "int_restated_scorecards.key_hash",
-    "int_restated_segments.key_hash",
-    "int_running_activities.key_hash",
-}
+NAMES_OF_THINGS = {"int_calibration.name"}  # names, but of no person
 EMAIL = r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}"
 PHONE = r"\+\d[\d ().-]{6,}\d"
 PAST_STAGING = ("identity", "activities", "variables", "normalised", "scores", "segments", "marts")
@@ -35,7 +30,7 @@ def personal_columns(manifest: dict) -> list[str]:
         for column in node["columns"]:
             hashed = column.endswith("_hash") and int(layer[1]) > 2
             named = int(layer[1]) > 1 and re.fullmatch(rf"{PERSONAL}|.*_({SUFFIXES})", column)
-            if (hashed or named) and f"{node['name']}.{column}" not in OF_THINGS:
+            if (hashed or named) and f"{node['name']}.{column}" not in NAMES_OF_THINGS:
                 found.append(f"{node['name']}.{column}")
     return found
 
