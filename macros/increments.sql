@@ -160,8 +160,8 @@ that a run of some models only does not lose anything.
         {% set seed = graph.nodes["seed." ~ project_name ~ "." ~ name] %}
         {% do settings.update({"seeds/" ~ name ~ ".csv": seed.checksum.checksum}) %}
     {% endfor %}
-    {% set hashed = run_query("select " ~ key_hash("'key'")).rows[0][0] | string %}
-    {% do settings.update({"key_hash": hashed}) %}
+    {% set hashed = run_query("select " ~ key_hash("'key_hash, lookup_hash'")).rows[0][0] %}
+    {% do settings.update({"key_hash": hashed | string}) %}
     {% do known.update({"settings": settings}) %}
     {{ return(settings) }}
 {% endmacro %}
@@ -180,10 +180,17 @@ that a run of some models only does not lose anything.
                 ) %}
             {% endfor %}
         {% endfor %}
-        {% if changed %}
+        {% set changed = changed | unique | join("\n  - ") %}
+        {% if "key_hash: " in changed %}
+            {% do exceptions.raise_compiler_error(
+                "This release of the engine or of the project finds rows by other hashes than the"
+                ~ " one that built the tables:\n  - " ~ changed
+                ~ "\nBuild everything anew: dbt build --full-refresh."
+            ) %}
+        {% elif changed %}
             {% do exceptions.raise_compiler_error(
                 "Settings that every row rests on are not those that the tables were built with:"
-                ~ "\n  - " ~ changed | unique | join("\n  - ")
+                ~ "\n  - " ~ changed
                 ~ "\nSet them back, or build everything anew: dbt build --full-refresh."
             ) %}
         {% endif %}
@@ -462,27 +469,28 @@ left to guess, it reads the whole table that they are of.
 {#
 Few rows of a large table, as a query in brackets: those with (columns) in (query), or a list of
 columns of which one is. These columns are read first, and the others of the rows that they name
-alone. Where is_few is false: the table. key: which of columns is the table's key as keep_replaced()
-knows it; its hash is read in its place, which takes a tenth of the time.
+alone. Where is_few is false: the table. key, found_by: which of columns are the table's as
+keep_replaced() knows them; their hash is read in their place, which takes a tenth of the time.
 
-    select * from {{ few_of(ref("int_visits"), "channel, visitor_id", "select * from looked_at") }}
+    select * from {{ few_of(ref("int_visits"), "visitor_id", "select visitor_id from looked_at") }}
 #}
-{% macro few_of(relation, columns, query, is_few=true, key=none) %}
+{% macro few_of(relation, columns, query, is_few=true, key=none, found_by=none) %}
     {% if not is_few %}{{ return(relation) }}{% endif %}
     {% set conditions, numbers = [], [] %}
     {% for named in ([columns] if columns is string else columns) %}
         {% do conditions.append("(" ~ named ~ ") in (" ~ query ~ ")") %}
-        {% set hashed = "key_hash in (select " ~ key_hash("named") ~ " from (" ~ query
+        {% set hash = {key: "key_hash", found_by: "lookup_hash"}.get(named) %}
+        {% set is_hash_named = hash ~ " in (select " ~ key_hash("named") ~ " from (" ~ query
             ~ ") as named)" %}
         {% do numbers.append(
             "select " ~ row_id() ~ " as number from " ~ relation
-            ~ " where " ~ (hashed if named == key else conditions[-1])
+            ~ " where " ~ (is_hash_named if hash else conditions[-1])
         ) %}
     {% endfor %}
     {{- return(
         "(select few.* from " ~ relation ~ " as few where few." ~ row_id() ~ " in ("
         ~ listed(numbers | join(" union all ")) ~ ")"
-        ~ (" and (" ~ conditions | join(" or ") ~ ")" if key else "") ~ ")"
+        ~ (" and (" ~ conditions | join(" or ") ~ ")" if key or found_by else "") ~ ")"
         if row_id() else "(select * from " ~ relation ~ " where " ~ conditions | join(" or ") ~ ")"
     ) -}}
 {% endmacro %}
@@ -550,13 +558,15 @@ The rows of a table that keeps replaced ones: its last select.
 
 rows: name of the CTE with the rows as they are now. looked_at: a query for the keys (columns by)
 that it was computed for, of which those without a row are gone; none: it holds them all.
-clustered_by: columns by which a large table is looked into, for cluster(). key_hash is the hash of
-a row's key, by which few_of() finds it; a table that holds all its rows each time needs none.
+clustered_by: columns by which a large table is looked into, for cluster(). found_by: what else than
+its key a large table's rows are looked for by. few_of() finds rows by the hashes of these, key_hash
+and lookup_hash; a table that holds all its rows each time needs none.
 #}
-{% macro keep_replaced(rows, looked_at=none, by=none, clustered_by=none) %}
+{% macro keep_replaced(rows, looked_at=none, by=none, clustered_by=none, found_by=none) %}
     {% set key = config.get("unique_key") or "null" %}  {# none in unit tests #}
     {% set key = by or (key if key is string else key | join(", ")) %}
     {% set hashed = key_hash(key) ~ " as key_hash," if looked_at else "" %}
+    {% set hashed = hashed ~ (key_hash(found_by) ~ " as lookup_hash," if found_by else "") %}
     {% if not is_incremental() %}
     select
         *,

@@ -9,6 +9,9 @@
     "receipt": ["stg_loyalty__transactions", "transaction_id"],
 } %}
 
+{# What the large ones among them are looked into by (keep_replaced). #}
+{% set found_by = {"campaign_contacts": "customer_id", "contact_responses": "contact_id"} %}
+
 {# Each staging table, its key, and whom or what its rows belong to; one that is known is enough. #}
 {% set tables = [
     ["app", "devices", "row_key", {"customer_id": "account"}],
@@ -47,22 +50,22 @@ known_{{ kind }} as (
 
 {% endfor %}
 {% endif %}
--- In an increment: the rows that changed, and those that refer to something that is gone. That its
--- names are listed tells DuckDB that they are few.
+-- In an increment: the rows that changed, and those that refer to something that is gone.
 {% for system, table, key, references in tables %}
 {% set staged = "stg_" ~ system ~ "__" ~ table %}
-{% set conditions = [is_changed(staged) if is_incremental() else "true"] %}
+{% set parts = [[ref(staged), is_changed(staged) if is_incremental() else "true"]] %}
 {% for column, kind in (references if is_incremental() else {}).items() %}
-{% do conditions.append(
-    column ~ " in (select unnest(list(name)) as name from known_" ~ kind ~ " where not is_there)"
-) %}
+{% do parts.append([few_of(
+    ref(staged), column, "select name from known_" ~ kind ~ " where not is_there",
+    found_by=found_by.get(table),
+), "true"]) %}
 {% endfor %}
 {{ table }} as (
-    {% for condition in conditions %}
+    {% for relation, condition in parts %}
     select
         {{ key }} as row_key,
         {{ references | join(", ") }}
-    from {{ ref(staged) }}
+    from {{ relation }}
     where
         replaced_at is null
         and coalesce({{ references | join(", ") }}) is not null

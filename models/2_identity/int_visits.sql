@@ -1,57 +1,145 @@
 -- Over 100 lines: visits with and without sessions of the tracker are told in one place.
 {{ config(unique_key=["channel", "visitor_id", "session_id", "login_hash"]) }}
 
+{% set tables = {"web": ["stg_web__events", "anonymous_id"], "app": ["stg_app__events", "device_id"]} %}
+{% set gap = var("session_gap_seconds") %}
+
 with
 
 {% if is_incremental() %}
--- Sessions with new, changed or removed events; all their visits are told anew.
-looked_at as (
-    select distinct
-        'web' as channel,
-        anonymous_id as visitor_id,
-        {{ session_name() }} as session_name
-    from {{ ref("stg_web__events") }}
+-- Sessions with new, changed or removed events; '' is that of all events without one.
+changed_sessions as (
+    {% for channel, (table, visitor_id) in tables.items() %}
+    select
+        '{{ channel }}' as channel,
+        {{ visitor_id }} as visitor_id,
+        coalesce(session_id, '') as session_name,
+        min(event_at) as changed_from,
+        {{ dbt.dateadd("second", -gap - 1, "min(event_at)") }} as within_reach_from
+    from {{ ref(table) }}
     where written_at > {{ mark() }}
+    group by {{ visitor_id }}, coalesce(session_id, '')
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+),
+
+-- Nearly all changes are of the last two days: what is near them is found by its time.
+recent as (
+    select {{ dbt.dateadd("day", -2, "max(within_reach_from)") }} as recent_from
+    from changed_sessions
+),
+
+visits_from_gaps as (
+    {% set began_at = "case when session_id like ' visit %' then "
+        ~ dbt.safe_cast("substring(session_id, 8)", "timestamp") ~ " end" %}
+    select
+        channel,
+        visitor_id,
+        session_id,
+        ended_at,
+        {{ began_at }} as began_at
+    from {{ few_of(
+        this, "channel, visitor_id", "select channel, visitor_id from changed_sessions"
+        ~ " where session_name = '' and within_reach_from < (select recent_from from recent)",
+        found_by="channel, visitor_id",
+    ) }}
+    where replaced_at is null
     union all
-    select distinct
-        'app' as channel,
-        device_id as visitor_id,
-        {{ session_name() }} as session_name
-    from {{ ref("stg_app__events") }}
-    where written_at > {{ mark() }}
+    select
+        channel,
+        visitor_id,
+        session_id,
+        ended_at,
+        {{ began_at }} as began_at
+    from {{ this }}
+    where
+        replaced_at is null
+        and ended_at >= (select recent_from from recent)
+),
+
+-- A tracker's session is told anew as a whole. Without one it is what comes with the change or after
+-- it, and the visit that may go on to it.
+retold as (
+    select
+        changed_sessions.channel,
+        changed_sessions.visitor_id,
+        changed_sessions.session_name,
+        case
+            when changed_sessions.session_name != '' then {{ long_ago() }}
+            else coalesce(min(visits_from_gaps.began_at), changed_sessions.changed_from)
+        end as retold_from
+    from changed_sessions
+    left join visits_from_gaps
+        on changed_sessions.channel = visits_from_gaps.channel
+        and changed_sessions.visitor_id = visits_from_gaps.visitor_id
+        and changed_sessions.changed_from >= visits_from_gaps.began_at
+        and changed_sessions.within_reach_from <= visits_from_gaps.ended_at
+    group by
+        changed_sessions.channel,
+        changed_sessions.visitor_id,
+        changed_sessions.session_name,
+        changed_sessions.changed_from
+),
+
+looked_at as (
+    select
+        channel,
+        visitor_id,
+        session_name as session_id
+    from retold
+    where session_name != ''
+    union
+    select
+        visits_from_gaps.channel,
+        visits_from_gaps.visitor_id,
+        visits_from_gaps.session_id
+    from visits_from_gaps
+    inner join retold
+        on visits_from_gaps.channel = retold.channel
+        and visits_from_gaps.visitor_id = retold.visitor_id
+        and visits_from_gaps.began_at >= retold.retold_from
+    where retold.session_name = ''
 ),
 
 {% endif %}
 events as (
+    {% for channel, (table, visitor_id) in tables.items() %}
     select
-        'web' as channel,
-        event_id,
-        anonymous_id as visitor_id,
-        session_id,
-        login_id,
-        event_at,
-        engaged_seconds,
-        user_agent
-    from {{ few_of(
-        ref("stg_web__events"), "anonymous_id, " ~ session_name(),
-        "select visitor_id, session_name from looked_at where channel = 'web'", is_incremental(),
-    ) }}
-    where replaced_at is null
-    union all
-    select
-        'app' as channel,
-        event_id,
-        device_id as visitor_id,
-        session_id,
-        login_id,
-        event_at,
-        engaged_seconds,
-        cast(null as {{ dbt.type_string() }}) as user_agent
-    from {{ few_of(
-        ref("stg_app__events"), "device_id, " ~ session_name(),
-        "select visitor_id, session_name from looked_at where channel = 'app'", is_incremental(),
-    ) }}
-    where replaced_at is null
+        '{{ channel }}' as channel,
+        events.event_id,
+        events.{{ visitor_id }} as visitor_id,
+        events.session_id,
+        events.login_id,
+        events.event_at,
+        events.engaged_seconds,
+        {{ "events.user_agent" if channel == "web" else "null" }} as user_agent
+    {% if not is_incremental() %}
+    from {{ ref(table) }} as events
+    {% else %}
+    {% set early = "from retold where retold_from < (select recent_from from recent) and channel = '"
+        ~ channel ~ "'" %}
+    from (
+        select * from {{ few_of(
+            ref(table), visitor_id ~ ", coalesce(session_id, '')",
+            "select visitor_id, session_name " ~ early,
+            found_by=visitor_id ~ ", coalesce(session_id, '')",
+        ) }}
+        union all
+        select * from {{ ref(table) }}
+        where
+            event_at >= (select recent_from from recent)
+            and session_id is null
+            and {{ visitor_id }} not in (select visitor_id {{ early }} and session_name = '')
+    ) as events
+    inner join retold
+        on events.{{ visitor_id }} = retold.visitor_id
+        and coalesce(events.session_id, '') = retold.session_name
+        and events.event_at >= retold.retold_from
+        and retold.channel = '{{ channel }}'
+    {% endif %}
+    where events.replaced_at is null
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 -- Where the tracker counts no visits or measures no attention, the gaps between events stand in.
@@ -67,16 +155,17 @@ gaps as (
     )
 ),
 
-numbered as (
+begun as (
     select
         *,
-        sum(case when gap_before <= {{ var("session_gap_seconds") }} then 0 else 1 end) over (
+        max(case when gap_before <= {{ gap }} then null else event_at end) over (
             partition by channel, visitor_id, session_id
             order by event_at, event_id rows unbounded preceding
-        ) as visit_number
+        ) as began_at
     from gaps
 ),
 
+-- Raw text is trimmed: no session of a tracker begins with a space, as what visits are called here.
 complete_events as (
     select
         channel,
@@ -92,19 +181,19 @@ complete_events as (
     select
         channel,
         visitor_id,
-        coalesce(session_id, {{ dbt.concat(["'visit '", as_text("visit_number")]) }}) as session_id,
+        coalesce(session_id, {{ dbt.concat(["' visit '", as_text("began_at")]) }}) as session_id,
         login_id,
         event_at,
         coalesce(
             engaged_seconds,
             case
-                when gap_after <= {{ var("session_gap_seconds") }}
+                when gap_after <= {{ gap }}
                     then least(gap_after, {{ var("event_gap_cap_seconds") }})
             end,
             0
         ) as engaged_seconds,
         user_agent
-    from numbered
+    from begun
 ),
 
 visits as (
@@ -114,6 +203,7 @@ visits as (
         session_id,
         {{ hash_identifier("lower(trim(login_id))") }} as login_hash,
         min(event_at) as started_at,
+        max(event_at) as ended_at,
         count(*) as event_count,
         round(sum(round(engaged_seconds, 3)), 3) as engaged_seconds,
         max(user_agent) as user_agent
@@ -122,6 +212,6 @@ visits as (
 )
 
 {{ keep_replaced(
-    "visits", "select * from looked_at", by="channel, visitor_id, " ~ session_name(),
-    clustered_by="visitor_id",
+    "visits", "select * from looked_at", by="channel, visitor_id, session_id",
+    clustered_by="visitor_id", found_by="channel, visitor_id",
 ) }}

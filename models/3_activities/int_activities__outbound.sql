@@ -4,6 +4,13 @@
 
 {% set response_rows, contact_rows =
     ref("stg_crm__contact_responses"), ref("stg_crm__campaign_contacts") %}
+{% set response_columns = [
+    "response_id", "contact_id", "campaign_id", "customer_id", "response_type", "machine_flag",
+    "responded_at", "replaced_at",
+] %}
+{% set contact_columns = [
+    "contact_id", "campaign_id", "customer_id", "channel", "sent_at", "replaced_at",
+] %}
 
 with
 
@@ -27,20 +34,23 @@ early_accounts as (
 early_names as (
     select name from early_accounts
     union all
-    select contact_id as name from {{ contact_rows }}
-    where customer_id in (select name from early_accounts)
+    select contact_id as name from {{ few_of(
+        contact_rows, "customer_id", "select name from early_accounts", found_by="customer_id",
+    ) }}
     union all
     select substring(customer_id, 10) as name from early
     where customer_id like 'response:%'
 ),
 
 looked_at_responses as (
-    select * from {{ few_of(
+    select {{ response_columns | join(", ") }}
+    from {{ few_of(
         response_rows, ["customer_id", "contact_id", "response_id"], "select name from early_names",
-        key="response_id",
+        key="response_id", found_by="contact_id",
     ) }}
     union
-    select * from {{ response_rows }}
+    select {{ response_columns | join(", ") }}
+    from {{ response_rows }}
     where responded_at >= (select recent_from from recent)
 ),
 
@@ -58,11 +68,14 @@ looked_at as (
 ),
 
 looked_at_contacts as (
-    select * from {{ few_of(
-        contact_rows, ["contact_id", "customer_id"], "select name from looked_at", key="contact_id",
+    select {{ contact_columns | join(", ") }}
+    from {{ few_of(
+        contact_rows, ["contact_id", "customer_id"], "select name from looked_at",
+        key="contact_id", found_by="customer_id",
     ) }}
     union
-    select * from {{ contact_rows }}
+    select {{ contact_columns | join(", ") }}
+    from {{ contact_rows }}
     where sent_at >= (select recent_from from recent)
 ),
 

@@ -36,8 +36,8 @@ looked_at as (
         session_id,
         started_at
     from {{ few_of(
-        ref("int_visits"), "visitor_id", "select visitor_id from touched_visitors"
-        ~ " where touched_from < (select recent_from from recent)",
+        ref("int_visits"), "channel, visitor_id", "select channel, visitor_id from touched_visitors"
+        ~ " where touched_from < (select recent_from from recent)", found_by="channel, visitor_id",
     ) }}
     where replaced_at is null
     union all
@@ -65,20 +65,12 @@ touched_sessions as (
         and looked_at.started_at >= touched_visitors.touched_from
 ),
 
-{% set session = "channel, visitor_id, " ~ session_name() %}
 visits as (
     select * from {{ few_of(
-        ref("int_visits"), session, "select " ~ session ~ " from touched_sessions", key=session
+        ref("int_visits"), "channel, visitor_id, session_id", "select * from touched_sessions",
+        key="channel, visitor_id, session_id",
     ) }}
-    where
-        replaced_at is null
-        and (channel, visitor_id, session_id) in (
-            select
-                touched_sessions.channel,
-                touched_sessions.visitor_id,
-                touched_sessions.session_id
-            from touched_sessions
-        )
+    where replaced_at is null
 ),
 
 {% else %}

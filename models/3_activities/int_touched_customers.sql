@@ -52,24 +52,16 @@ changed_visits as (
     where {{ is_changed("int_visits") }}
 ),
 
-{% set session = "channel, visitor_id, " ~ session_name() %}
 changed_sessions as (
     select
         channel,
         visitor_id,
         min(started_at) as touched_from
     from {{ few_of(
-        ref("int_visits"), session, "select " ~ session ~ " from changed_visits",
-        is_incremental(), key=session,
+        ref("int_visits"), "channel, visitor_id, session_id", "select * from changed_visits",
+        is_incremental(), key="channel, visitor_id, session_id",
     ) }}
-    where
-        (channel, visitor_id, session_id) in (
-            select
-                changed_visits.channel,
-                changed_visits.visitor_id,
-                changed_visits.session_id
-            from changed_visits
-        )
+    where (channel, visitor_id, session_id) in (select * from changed_visits)
     group by channel, visitor_id
 ),
 
@@ -111,7 +103,10 @@ visitors_from as (
             min(coalesce(visits.started_at, changed_visitors.known_at))
         ) as touched_from
     from changed_visitors
-    left join {{ ref("int_visits") }} as visits
+    left join {{ few_of(
+        ref("int_visits"), "channel, visitor_id", "select channel, visitor_id from changed_visitors",
+        is_incremental(), found_by="channel, visitor_id",
+    ) }} as visits
         on changed_visitors.channel = visits.channel
         and changed_visitors.visitor_id = visits.visitor_id
     group by changed_visitors.channel, changed_visitors.visitor_id
@@ -136,26 +131,53 @@ touched_contacts as (
     select contact_id from changed_contacts
     union
     select contacts.contact_id
-    from {{ ref("stg_crm__campaign_contacts") }} as contacts
+    from {{ few_of(
+        ref("stg_crm__campaign_contacts"), "customer_id", "select account_id from changed_accounts",
+        is_incremental(), found_by="customer_id",
+    ) }} as contacts
     inner join changed_accounts on contacts.customer_id = changed_accounts.account_id
 ),
 
 touched_responses as (
-    select * from {{ ref("stg_crm__contact_responses") }}
+    select
+        response_id,
+        contact_id,
+        customer_id,
+        response_type,
+        responded_at
+    from {{ ref("stg_crm__contact_responses") }}
     where {{ is_changed("stg_crm__contact_responses") }}
     union
-    select responses.*
+    select
+        responses.response_id,
+        responses.contact_id,
+        responses.customer_id,
+        responses.response_type,
+        responses.responded_at
     from {{ few_of(
         ref("stg_crm__contact_responses"), "contact_id", "select contact_id from touched_contacts",
-        is_incremental(),
+        is_incremental(), found_by="contact_id",
     ) }} as responses
     inner join touched_contacts on responses.contact_id = touched_contacts.contact_id
     union
-    select responses.*
-    from {{ ref("stg_crm__contact_responses") }} as responses
+    select
+        responses.response_id,
+        responses.contact_id,
+        responses.customer_id,
+        responses.response_type,
+        responses.responded_at
+    from {{ few_of(
+        ref("stg_crm__contact_responses"), "customer_id", "select account_id from changed_accounts",
+        is_incremental(),
+    ) }} as responses
     inner join changed_accounts on responses.customer_id = changed_accounts.account_id
     union
-    select responses.*
+    select
+        responses.response_id,
+        responses.contact_id,
+        responses.customer_id,
+        responses.response_type,
+        responses.responded_at
     from {{ ref("stg_crm__contact_responses") }} as responses
     inner join {{ ref("int_customer_accounts") }} as accounts
         on responses.customer_id = accounts.account_id
@@ -204,22 +226,45 @@ changed_lines as (
 ),
 
 touched_transactions as (
-    select * from {{ ref("stg_loyalty__transactions") }}
+    select
+        transaction_id,
+        customer_id,
+        member_id,
+        transacted_at
+    from {{ ref("stg_loyalty__transactions") }}
     where {{ is_changed("stg_loyalty__transactions") }}
     union
-    select transactions.*
+    select
+        transactions.transaction_id,
+        transactions.customer_id,
+        transactions.member_id,
+        transactions.transacted_at
     from {{ few_of(
         ref("stg_loyalty__transactions"), "transaction_id",
         "select transaction_id from changed_lines", is_incremental(), key="transaction_id",
     ) }} as transactions
     inner join changed_lines on transactions.transaction_id = changed_lines.transaction_id
     union
-    select transactions.*
-    from {{ ref("stg_loyalty__transactions") }} as transactions
+    select
+        transactions.transaction_id,
+        transactions.customer_id,
+        transactions.member_id,
+        transactions.transacted_at
+    from {{ few_of(
+        ref("stg_loyalty__transactions"), "customer_id", "select account_id from changed_accounts",
+        is_incremental(),
+    ) }} as transactions
     inner join changed_accounts on transactions.customer_id = changed_accounts.account_id
     union
-    select transactions.*
-    from {{ ref("stg_loyalty__transactions") }} as transactions
+    select
+        transactions.transaction_id,
+        transactions.customer_id,
+        transactions.member_id,
+        transactions.transacted_at
+    from {{ few_of(
+        ref("stg_loyalty__transactions"), "member_id", "select member_id from changed_cards",
+        is_incremental(),
+    ) }} as transactions
     inner join changed_cards on transactions.member_id = changed_cards.member_id
 ),
 

@@ -31,6 +31,7 @@ def test_tables_whose_keys_are_hashed_otherwise_stop_the_run(copied, past, said)
         )
     done = copied.attempt("run")
     assert done.returncode != 0
+    assert "finds rows by other hashes than the one that built the tables" in done.stdout
     assert re.search(rf"key_hash: {said} then, \d+ now", done.stdout)
     assert "--full-refresh" in done.stdout
 

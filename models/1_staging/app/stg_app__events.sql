@@ -19,4 +19,6 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from events") }}
+{{ keep_replaced(
+    "renamed", "select row_key from events", found_by="device_id, coalesce(session_id, '')"
+) }}

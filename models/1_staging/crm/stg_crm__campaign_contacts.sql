@@ -17,4 +17,7 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from campaign_contacts", clustered_by="customer_id") }}
+{{ keep_replaced(
+    "renamed", "select row_key from campaign_contacts", clustered_by="customer_id",
+    found_by="customer_id",
+) }}

@@ -20,5 +20,6 @@ renamed as (
 )
 
 {{ keep_replaced(
-    "renamed", "select row_key from contact_responses", clustered_by="customer_id"
+    "renamed", "select row_key from contact_responses", clustered_by="customer_id",
+    found_by="contact_id",
 ) }}

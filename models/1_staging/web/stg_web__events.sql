@@ -21,4 +21,6 @@ renamed as (
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from events") }}
+{{ keep_replaced(
+    "renamed", "select row_key from events", found_by="anonymous_id, coalesce(session_id, '')"
+) }}
