@@ -3,23 +3,71 @@
 with
 
 {% if is_incremental() %}
-looked_at as (
-    select distinct
+changed as (
+    select
         channel,
-        visitor_id
+        visitor_id,
+        min(started_at) as first_changed_at
     from {{ ref("int_visits") }}
     where written_at > {{ mark() }}
+    group by channel, visitor_id
 ),
 
-{% endif %}
+-- Who was none can be one by the days of changed visits alone; of a bot all visits are looked at.
+touched as (
+    select
+        changed.channel,
+        changed.visitor_id,
+        case
+            when bots.visitor_id is not null then {{ long_ago() }}
+            else {{ dbt.dateadd("day", -2, "changed.first_changed_at") }}
+        end as touched_from
+    from changed
+    left join {{ this }} as bots
+        on changed.channel = bots.channel
+        and changed.visitor_id = bots.visitor_id
+        and bots.replaced_at is null
+),
+
+{{ recent_and_early() }},
+
+visits as (
+    select
+        channel,
+        visitor_id,
+        session_id,
+        login_hash,
+        started_at,
+        event_count,
+        user_agent
+    from {{ few_of(
+        ref("int_visits"), "channel, visitor_id", "select channel, visitor_id from early",
+        found_by="channel, visitor_id",
+    ) }}
+    where replaced_at is null
+    union
+    select
+        channel,
+        visitor_id,
+        session_id,
+        login_hash,
+        started_at,
+        event_count,
+        user_agent
+    from {{ ref("int_visits") }}
+    where
+        replaced_at is null
+        and started_at >= (select recent_from from recent)
+        and (channel, visitor_id) in (select touched.channel, touched.visitor_id from touched)
+),
+
+{% else %}
 visits as (
     select * from {{ ref("int_visits") }}
     where replaced_at is null
-    {% if is_incremental() %}
-        and (channel, visitor_id) in (select channel, visitor_id from looked_at)
-    {% endif %}
 ),
 
+{% endif %}
 agents as (
     select distinct lower(user_agent) as user_agent from visits
     where user_agent is not null
@@ -66,4 +114,4 @@ bots as (
     group by channel, visitor_id
 )
 
-{{ keep_replaced("bots", "select channel, visitor_id from looked_at") }}
+{{ keep_replaced("bots", "select channel, visitor_id from touched") }}

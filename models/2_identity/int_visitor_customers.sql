@@ -3,12 +3,40 @@
 with
 
 {% if is_incremental() %}
-looked_at as (
+changed_logins as (
     select
         channel,
-        visitor_id
+        visitor_id,
+        login_hash,
+        started_at
     from {{ ref("int_visits") }}
     where login_hash is not null and {{ is_changed("int_visits") }}
+),
+
+-- A later login of a customer who is known there says nothing new.
+looked_at as (
+    select
+        changed_logins.channel,
+        changed_logins.visitor_id
+    from changed_logins
+    inner join {{ few_of(
+        ref("int_customer_identifiers"), "identifier_hash", "select login_hash from changed_logins",
+        key="identifier_hash",
+    ) }} as identifiers
+        on changed_logins.login_hash = identifiers.identifier_hash
+    left join {{ few_of(
+        this, "channel, visitor_id", "select channel, visitor_id from changed_logins",
+        key="channel, visitor_id",
+    ) }} as known
+        on changed_logins.channel = known.channel
+        and changed_logins.visitor_id = known.visitor_id
+        and changed_logins.started_at > known.known_at
+        and identifiers.customer_id = known.customer_id
+        and known.replaced_at is null
+    where
+        identifiers.customer_id is not null
+        and identifiers.replaced_at is null
+        and known.customer_id is null
     union
     select
         visits.channel,
@@ -36,7 +64,8 @@ looked_at as (
 {% endif %}
 visits as (
     select * from {{ few_of(
-        ref("int_visits"), "visitor_id", "select visitor_id from looked_at", is_incremental()
+        ref("int_visits"), "channel, visitor_id", "select channel, visitor_id from looked_at",
+        is_incremental(), found_by="channel, visitor_id",
     ) }}
     where login_hash is not null and replaced_at is null
 ),
