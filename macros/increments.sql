@@ -409,7 +409,8 @@ is found by its time. early: those touched from before, of whom everything is fo
 #}
 {% macro recent_and_early() %}
 recent as (
-    select {{ dbt.dateadd("day", -2, "max(touched_from)") }} as recent_from from touched
+    select max(greatest({{ dbt.dateadd("day", -2, "touched_from") }}, {{ long_ago() }})) as recent_from
+    from touched
 ),
 
 early as (
@@ -639,14 +640,26 @@ and lookup_hash; a table that holds all its rows each time needs none.
 {# Writes the rows of the customers touched since the table's mark, from when on they were. #}
 {% macro get_incremental_touched_rows_sql(arguments) %}
     {% set columns = arguments["dest_columns"] | map(attribute="name") | list %}
+    {% set conditions = ["true"] %}
+    {% if "activity_at" in columns %}
+        {% set recent = run_query(
+            "with touched as " ~ touched_since() ~ ", " ~ recent_and_early() ~ " select * from recent"
+        ).rows[0][0] %}
+        {% set recent_from = "cast('" ~ (recent or "9999-12-31") ~ "' as timestamp)" %}
+        {% set since = "old.activity_at >= touched.touched_from and " %}
+        {% set conditions = [
+            since ~ "old.activity_at >= " ~ recent_from,
+            since ~ "touched.touched_from < " ~ recent_from,
+        ] %}
+    {% endif %}
     {% for column in ["customer_id", "unidentified_as"] if column in columns %}
+    {% for condition in conditions %}
     delete from {{ arguments["target_relation"] }} as old
     using {{ touched_since() }} as touched
     where
         old.{{ column }} = touched.customer_id
-        {% if "activity_at" in columns %}
-        and old.activity_at >= touched.touched_from
-        {% endif %};
+        and {{ condition }};
+    {% endfor %}
     {% endfor %}
     {{ insert_rows(arguments) }}
 {% endmacro %}

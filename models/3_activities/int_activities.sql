@@ -9,20 +9,26 @@ touched as (
     select * from {{ touched_since() }} as touched
 ),
 
-{% endif %}
+{{ recent_and_early() }},
+
 outbound as (
-    select outbound.* from {{ ref("int_activities__outbound") }} as outbound
-    {% if is_incremental() %}
-    inner join touched
-        on outbound.customer_id = touched.customer_id
-        and outbound.activity_at >= touched.touched_from
+    select * from {{ few_of(
+        ref("int_activities__outbound"), ["customer_id", "unidentified_as"],
+        "select customer_id from early",
+    ) }}
     union all
-    select outbound.* from {{ ref("int_activities__outbound") }} as outbound
-    inner join touched
-        on outbound.unidentified_as = touched.customer_id
-        and outbound.activity_at >= touched.touched_from
-    {% endif %}
+    select * from {{ ref("int_activities__outbound") }}
+    where
+        activity_at >= (select recent_from from recent)
+        and coalesce(customer_id, unidentified_as) not in (select early.customer_id from early)
 ),
+
+{% else %}
+outbound as (
+    select * from {{ ref("int_activities__outbound") }}
+),
+
+{% endif %}
 
 visits as (
     select * from {{ ref("int_activities__visits") }}

@@ -18,13 +18,15 @@ touched as (
     select * from {{ touched_since("int_activities") }} as touched
 ),
 
+{{ recent_and_early() }},
+
 -- Receipts that are nobody's go by themselves.
-touched_names as (
-    {{ touched_names("account", touched_since("int_activities")) }}
+early_names as (
+    {{ touched_names("account", "early") }}
     union all
-    {{ touched_names("member", touched_since("int_activities")) }}
+    {{ touched_names("member", "early") }}
     union all
-    select substring(customer_id, 13) as name from touched
+    select substring(customer_id, 13) as name from early
     where customer_id like 'transaction:%'
 ),
 
@@ -32,9 +34,16 @@ touched_names as (
 transactions as (
     select * from {{ few_of(
         ref("stg_loyalty__transactions"), ["customer_id", "member_id", "transaction_id"],
-        "select name from touched_names", adds_to("int_activities"), key="transaction_id",
+        "select name from early_names", adds_to("int_activities"), key="transaction_id",
     ) }}
     where replaced_at is null
+    {% if adds_to("int_activities") %}
+    union
+    select * from {{ ref("stg_loyalty__transactions") }}
+    where
+        replaced_at is null
+        and transacted_at >= (select recent_from from recent)
+    {% endif %}
 ),
 
 every_purchase as (
