@@ -51,7 +51,7 @@ engagement_scoring:
       settings:
         preserve_insertion_order: false
         dynamic_or_filter_threshold: 1000
-        memory_limit: 8GiB
+        memory_limit: 5GiB
       module_paths: [plugins]
       plugins:
         - module: identifier_salt

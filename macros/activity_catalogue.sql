@@ -36,3 +36,25 @@ quoted list for SQL's `in`.
 {% macro consent_channels() %}
     {{ return(["email", "postal", "sms", "push", "web", "app"]) }}
 {% endmacro %}
+
+
+{#
+The activities that an increment finds to have run, with durations where they have any, by the first
+score date. One row of each shows that; of the others all rows have to be read to tell since when.
+#}
+{% macro activities_from_the_start() %}
+    {% if not execute or not is_incremental() %}{{ return([]) }}{% endif %}
+    {% set first_date = run_query(
+        "select min(score_date) from " ~ relation_of("int_score_dates")
+    ).rows[0][0] %}
+    {% set questions = [] %}
+    {% for activity, kind in activity_catalogue().items() %}
+        {% do questions.append(
+            "(select '" ~ activity ~ "' from " ~ relation_of("int_activities")
+            ~ " where activity = '" ~ activity ~ "' and activity_date <= '" ~ first_date
+            ~ "' and excluded_reason is null and counts_until > activity_date"
+            ~ (" and engaged_seconds > 0" if kind.has_duration else "") ~ " limit 1)"
+        ) %}
+    {% endfor %}
+    {{ return(run_query(questions | join(" union all ")).columns[0].values() | list) }}
+{% endmacro %}

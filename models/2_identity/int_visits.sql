@@ -7,7 +7,8 @@
 with
 
 {% if is_incremental() %}
--- Sessions with new, changed or removed events; '' is that of all events without one.
+-- Sessions with new, changed or removed events; '' is that of all events without one. Within reach is
+-- a second more than the gap, as seconds are counted by their beginnings.
 changed_sessions as (
     {% for channel, (table, visitor_id) in tables.items() %}
     select

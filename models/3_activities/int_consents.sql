@@ -33,7 +33,7 @@ changes as (
         activity_at as changed_at
     from {{ ref("int_activities__outbound") }}
     where
-        activity = {{ dbt.concat(["channel", "'_unsubscribed'"]) }}
+        activity like '%_unsubscribed'
         and customer_id is not null
         and excluded_reason is null
     {% if is_incremental() %}
@@ -47,7 +47,7 @@ first_sends as (
         channel,
         min(activity_at) as first_sent_at
     from {{ ref("int_activities__outbound") }}
-    where activity = {{ dbt.concat(["channel", "'_sent'"]) }}
+    where activity like '%_sent'
     {% if is_incremental() %}
         and customer_id in (select customer_id from changes where not is_granted)
     {% endif %}

@@ -61,7 +61,14 @@ changed_sessions as (
         ref("int_visits"), "channel, visitor_id, session_id", "select * from changed_visits",
         is_incremental(), key="channel, visitor_id, session_id",
     ) }}
-    where (channel, visitor_id, session_id) in (select * from changed_visits)
+    where
+        (channel, visitor_id, session_id) in (
+            select
+                changed_visits.channel,
+                changed_visits.visitor_id,
+                changed_visits.session_id
+            from changed_visits
+        )
     group by channel, visitor_id
 ),
 

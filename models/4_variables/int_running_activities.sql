@@ -5,7 +5,9 @@
     unique_key="score_date",
 ) }}
 
-{% set catalogue = activity_catalogue() %}
+{% set catalogue, from_the_start = activity_catalogue(), activities_from_the_start() %}
+{% set is_looked_for = "activity not in ('" ~ from_the_start | join("', '") ~ "')"
+    if from_the_start | length < catalogue | length else "false" %}
 
 with
 
@@ -47,7 +49,16 @@ activity_dates as (
     where
         excluded_reason is null
         and counts_until > activity_date
+        and {{ is_looked_for }}
     group by activity
+    {% for activity in from_the_start %}
+    union all
+    select
+        '{{ activity }}' as activity,
+        min(score_date) as first_date,
+        min(score_date) as first_timed_date
+    from score_dates
+    {% endfor %}
 ),
 
 first_dates as (
