@@ -47,6 +47,7 @@ score date. One row of each shows that; of the others all rows have to be read t
     {% set first_date = run_query(
         "select min(score_date) from " ~ relation_of("int_score_dates")
     ).rows[0][0] %}
+    {% if not first_date %}{{ return([]) }}{% endif %}
     {% set questions = [] %}
     {% for activity, kind in activity_catalogue().items() %}
         {% do questions.append(

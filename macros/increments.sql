@@ -143,7 +143,10 @@ that a run of some models only does not lose anything.
 {% endmacro %}
 
 
-{# What every row of the tables rests on: {setting: value}. With another, they are built anew. #}
+{#
+What every row of the tables rests on: {setting: value}. With another, they are built anew. key_hash
+is the hash of a text: the engine's. Whoever has rows found by other columns changes the text.
+#}
 {% macro settings_of_tables() %}
     {% set known = read_once() %}
     {% if "settings" in known %}{{ return(known.settings) }}{% endif %}
@@ -405,11 +408,21 @@ says that it depends on int_touched_customers.
 {#
 Two more CTEs after one that is called touched, for a model that looks for what touched customers
 did. Nearly all are touched from the last two days on: whatever anybody did since recent.recent_from
-is found by its time. early: those touched from before, of whom everything is found by its name.
+is found by its time. early: those touched from before, of whom everything is found by its name; all
+of them where they are touched for all time.
 #}
 {% macro recent_and_early() %}
 recent as (
-    select max(greatest({{ dbt.dateadd("day", -2, "touched_from") }}, {{ long_ago() }})) as recent_from
+    select
+        coalesce(
+            max(
+                case
+                    when touched_from > {{ long_ago() }}
+                        then {{ dbt.dateadd("day", -2, "touched_from") }}
+                end
+            ),
+            cast('9999-12-31' as timestamp)
+        ) as recent_from
     from touched
 ),
 
@@ -645,7 +658,7 @@ and lookup_hash; a table that holds all its rows each time needs none.
         {% set recent = run_query(
             "with touched as " ~ touched_since() ~ ", " ~ recent_and_early() ~ " select * from recent"
         ).rows[0][0] %}
-        {% set recent_from = "cast('" ~ (recent or "9999-12-31") ~ "' as timestamp)" %}
+        {% set recent_from = "cast('" ~ recent ~ "' as timestamp)" %}
         {% set since = "old.activity_at >= touched.touched_from and " %}
         {% set conditions = [
             since ~ "old.activity_at >= " ~ recent_from,

@@ -31,15 +31,19 @@ early_names as (
 ),
 
 {% endif %}
+{% set columns =
+    "transaction_id, customer_id, member_id, sales_channel, is_return, transacted_at" %}
 transactions as (
-    select * from {{ few_of(
+    select {{ columns }}
+    from {{ few_of(
         ref("stg_loyalty__transactions"), ["customer_id", "member_id", "transaction_id"],
         "select name from early_names", adds_to("int_activities"), key="transaction_id",
     ) }}
     where replaced_at is null
     {% if adds_to("int_activities") %}
     union
-    select * from {{ ref("stg_loyalty__transactions") }}
+    select {{ columns }}
+    from {{ ref("stg_loyalty__transactions") }}
     where
         replaced_at is null
         and transacted_at >= (select recent_from from recent)

@@ -9,6 +9,7 @@ touched as (
 ),
 
 {% endif %}
+-- Outbound activities are called by their channel and what came of it: sent, or a response.
 changes as (
     select
         accounts.customer_id,
