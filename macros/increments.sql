@@ -656,7 +656,8 @@ and lookup_hash; a table that holds all its rows each time needs none.
     {% set conditions = ["true"] %}
     {% if "activity_at" in columns %}
         {% set recent = run_query(
-            "with touched as " ~ touched_since() ~ ", " ~ recent_and_early() ~ " select * from recent"
+            "with touched as " ~ touched_since() ~ ", " ~ recent_and_early()
+            ~ " select * from recent"
         ).rows[0][0] %}
         {% set recent_from = "cast('" ~ recent ~ "' as timestamp)" %}
         {% set since = "old.activity_at >= touched.touched_from and " %}

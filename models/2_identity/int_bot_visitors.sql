@@ -1,3 +1,4 @@
+-- Over 100 lines: whose visits an increment looks at, and what tells a bot, stand in one place.
 {{ config(unique_key=["channel", "visitor_id"]) }}
 
 with

@@ -1,3 +1,4 @@
+-- Over 100 lines: every way in which a visitor becomes known stands in one place.
 {{ config(unique_key=["channel", "visitor_id", "customer_id"]) }}
 
 with

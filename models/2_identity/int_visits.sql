@@ -1,14 +1,17 @@
 -- Over 100 lines: visits with and without sessions of the tracker are told in one place.
 {{ config(unique_key=["channel", "visitor_id", "session_id", "login_hash"]) }}
 
-{% set tables = {"web": ["stg_web__events", "anonymous_id"], "app": ["stg_app__events", "device_id"]} %}
+{% set tables = {
+    "web": ["stg_web__events", "anonymous_id"],
+    "app": ["stg_app__events", "device_id"],
+} %}
 {% set gap = var("session_gap_seconds") %}
 
 with
 
 {% if is_incremental() %}
--- Sessions with new, changed or removed events; '' is that of all events without one. Within reach is
--- a second more than the gap, as seconds are counted by their beginnings.
+-- Sessions with new, changed or removed events; '' is that of all events without one. Within reach
+-- is a second more than the gap, as seconds are counted by their beginnings.
 changed_sessions as (
     {% for channel, (table, visitor_id) in tables.items() %}
     select
@@ -58,8 +61,8 @@ visits_from_gaps as (
         and ended_at >= (select recent_from from recent)
 ),
 
--- A tracker's session is told anew as a whole. Without one it is what comes with the change or after
--- it, and the visit that may go on to it.
+-- A tracker's session is told anew as a whole. Without one it is what comes with the change or
+-- after it, and the visit that may go on to it.
 retold as (
     select
         changed_sessions.channel,
@@ -117,8 +120,8 @@ events as (
     {% if not is_incremental() %}
     from {{ ref(table) }} as events
     {% else %}
-    {% set early = "from retold where retold_from < (select recent_from from recent) and channel = '"
-        ~ channel ~ "'" %}
+    {% set early = "from retold where channel = '" ~ channel
+        ~ "' and retold_from < (select recent_from from recent)" %}
     from (
         select * from {{ few_of(
             ref(table), visitor_id ~ ", coalesce(session_id, '')",

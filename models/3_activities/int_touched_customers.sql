@@ -111,8 +111,9 @@ visitors_from as (
         ) as touched_from
     from changed_visitors
     left join {{ few_of(
-        ref("int_visits"), "channel, visitor_id", "select channel, visitor_id from changed_visitors",
-        is_incremental(), found_by="channel, visitor_id",
+        ref("int_visits"), "channel, visitor_id",
+        "select channel, visitor_id from changed_visitors", is_incremental(),
+        found_by="channel, visitor_id",
     ) }} as visits
         on changed_visitors.channel = visits.channel
         and changed_visitors.visitor_id = visits.visitor_id
