@@ -32,29 +32,17 @@ touched as (
 
 {{ recent_and_early() }},
 
+{% set columns =
+    "channel, visitor_id, session_id, login_hash, started_at, event_count, user_agent" %}
 visits as (
-    select
-        channel,
-        visitor_id,
-        session_id,
-        login_hash,
-        started_at,
-        event_count,
-        user_agent
+    select {{ columns }}
     from {{ few_of(
         ref("int_visits"), "channel, visitor_id", "select channel, visitor_id from early",
         found_by="channel, visitor_id",
     ) }}
     where replaced_at is null
     union
-    select
-        channel,
-        visitor_id,
-        session_id,
-        login_hash,
-        started_at,
-        event_count,
-        user_agent
+    select {{ columns }}
     from {{ ref("int_visits") }}
     where
         replaced_at is null

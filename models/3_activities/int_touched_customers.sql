@@ -146,46 +146,29 @@ touched_contacts as (
     inner join changed_accounts on contacts.customer_id = changed_accounts.account_id
 ),
 
+{% set response_columns =
+    "responses.response_id, responses.contact_id, responses.customer_id, responses.response_type"
+    ~ ", responses.responded_at" %}
 touched_responses as (
-    select
-        response_id,
-        contact_id,
-        customer_id,
-        response_type,
-        responded_at
-    from {{ ref("stg_crm__contact_responses") }}
+    select {{ response_columns }}
+    from {{ ref("stg_crm__contact_responses") }} as responses
     where {{ is_changed("stg_crm__contact_responses") }}
     union
-    select
-        responses.response_id,
-        responses.contact_id,
-        responses.customer_id,
-        responses.response_type,
-        responses.responded_at
+    select {{ response_columns }}
     from {{ few_of(
         ref("stg_crm__contact_responses"), "contact_id", "select contact_id from touched_contacts",
         is_incremental(), found_by="contact_id",
     ) }} as responses
     inner join touched_contacts on responses.contact_id = touched_contacts.contact_id
     union
-    select
-        responses.response_id,
-        responses.contact_id,
-        responses.customer_id,
-        responses.response_type,
-        responses.responded_at
+    select {{ response_columns }}
     from {{ few_of(
         ref("stg_crm__contact_responses"), "customer_id", "select account_id from changed_accounts",
         is_incremental(),
     ) }} as responses
     inner join changed_accounts on responses.customer_id = changed_accounts.account_id
     union
-    select
-        responses.response_id,
-        responses.contact_id,
-        responses.customer_id,
-        responses.response_type,
-        responses.responded_at
+    select {{ response_columns }}
     from {{ ref("stg_crm__contact_responses") }} as responses
     inner join {{ ref("int_customer_accounts") }} as accounts
         on responses.customer_id = accounts.account_id
@@ -233,42 +216,29 @@ changed_lines as (
     inner join changed_products on lines.product_id = changed_products.product_id
 ),
 
+{% set transaction_columns =
+    "transactions.transaction_id, transactions.customer_id, transactions.member_id"
+    ~ ", transactions.transacted_at" %}
 touched_transactions as (
-    select
-        transaction_id,
-        customer_id,
-        member_id,
-        transacted_at
-    from {{ ref("stg_loyalty__transactions") }}
+    select {{ transaction_columns }}
+    from {{ ref("stg_loyalty__transactions") }} as transactions
     where {{ is_changed("stg_loyalty__transactions") }}
     union
-    select
-        transactions.transaction_id,
-        transactions.customer_id,
-        transactions.member_id,
-        transactions.transacted_at
+    select {{ transaction_columns }}
     from {{ few_of(
         ref("stg_loyalty__transactions"), "transaction_id",
         "select transaction_id from changed_lines", is_incremental(), key="transaction_id",
     ) }} as transactions
     inner join changed_lines on transactions.transaction_id = changed_lines.transaction_id
     union
-    select
-        transactions.transaction_id,
-        transactions.customer_id,
-        transactions.member_id,
-        transactions.transacted_at
+    select {{ transaction_columns }}
     from {{ few_of(
         ref("stg_loyalty__transactions"), "customer_id", "select account_id from changed_accounts",
         is_incremental(),
     ) }} as transactions
     inner join changed_accounts on transactions.customer_id = changed_accounts.account_id
     union
-    select
-        transactions.transaction_id,
-        transactions.customer_id,
-        transactions.member_id,
-        transactions.transacted_at
+    select {{ transaction_columns }}
     from {{ few_of(
         ref("stg_loyalty__transactions"), "member_id", "select member_id from changed_cards",
         is_incremental(),
