@@ -485,14 +485,19 @@ Few rows of a large table, as a query in brackets: those with (columns) in (quer
 columns of which one is. These columns are read first, and the others of the rows that they name
 alone. Where is_few is false: the table. key, found_by: which of columns are the table's as
 keep_replaced() knows them; their hash is read in their place, which takes a tenth of the time.
+narrowed: what holds for all of them, of one column: that is tested sooner than several at once.
 
     select * from {{ few_of(ref("int_visits"), "visitor_id", "select visitor_id from looked_at") }}
 #}
-{% macro few_of(relation, columns, query, is_few=true, key=none, found_by=none) %}
+{% macro few_of(
+    relation, columns, query, is_few=true, key=none, found_by=none, narrowed=none
+) %}
     {% if not is_few %}{{ return(relation) }}{% endif %}
     {% set conditions, numbers = [], [] %}
     {% for named in ([columns] if columns is string else columns) %}
-        {% do conditions.append("(" ~ named ~ ") in (" ~ query ~ ")") %}
+        {% do conditions.append(
+            (narrowed ~ " and " if narrowed else "") ~ "(" ~ named ~ ") in (" ~ query ~ ")"
+        ) %}
         {% set hash = {key: "key_hash", found_by: "lookup_hash"}.get(named) %}
         {% set is_hash_named = hash ~ " in (select " ~ key_hash("named") ~ " from (" ~ query
             ~ ") as named)" %}
@@ -511,17 +516,35 @@ keep_replaced() knows them; their hash is read in their place, which takes a ten
 
 
 {#
+The customers who are due at score dates that are not due to everybody, as a query. Of the relations
+int_due_customers, int_score_dates and int_due_dates.
+#}
+{% macro due_before(due_customers, score_dates, due_dates) %}
+    {{- return(
+        "select * from " ~ due_customers ~ " where due_from_date <= (select max(score_date) from "
+        ~ score_dates ~ " where score_date not in (select score_date from " ~ due_dates ~ "))"
+    ) -}}
+{% endmacro %}
+
+
+{#
 The rows that are due (int_due_scores) of a table with a row per customer and score date, as a query
 in brackets: all of a date that is due to everybody, of other dates those of some customers. The
-model says that it depends on int_due_scores and int_due_dates.
+model says that it depends on int_due_scores, int_due_customers, int_score_dates and int_due_dates.
 #}
 {% macro due_rows(relation) %}
     {% set dates = "select score_date from " ~ ref("int_due_dates") %}
+    {% set few = "select customer_id, score_date from " ~ ref("int_due_scores")
+        ~ " where score_date not in (" ~ dates ~ ")" %}
+    {% set due = due_before(
+        ref("int_due_customers"), ref("int_score_dates"), ref("int_due_dates")
+    ) %}
     {{- return(
         "(select * from " ~ relation ~ " where score_date in (" ~ dates ~ ")"
-        ~ " union all select * from " ~ few_of(relation, "customer_id, score_date",
-            "select customer_id, score_date from " ~ ref("int_due_scores")
-            ~ " where score_date not in (" ~ dates ~ ")") ~ ")"
+        ~ " union all select * from " ~ few_of(
+            relation, "customer_id, score_date", few,
+            narrowed="customer_id in (select due.customer_id from (" ~ due ~ ") as due)"
+        ) ~ ")"
     ) -}}
 {% endmacro %}
 
@@ -702,13 +725,11 @@ and lookup_hash; a table that holds all its rows each time needs none.
     {% endfor %}
     {% endif %}
     delete from {{ table }} as old
-    using (
-        select * from {{ relation_of("int_due_customers") }}
-        where due_from_date <= (
-            select max(score_date) from {{ relation_of("int_score_dates") }}
-            where score_date not in (select score_date from {{ relation_of("int_due_dates") }})
-        )
-    ) as due
+    using ({{ due_before(
+        relation_of("int_due_customers"),
+        relation_of("int_score_dates"),
+        relation_of("int_due_dates"),
+    ) }}) as due
     where
         old.customer_id = due.customer_id
         and old.score_date >= due.due_from_date;

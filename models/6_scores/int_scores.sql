@@ -4,7 +4,7 @@
     meta={"due_scorecards": "int_due_scorecards"},
 ) }}
 -- depends_on: {{ ref("int_due_scores") }}, {{ ref("int_due_dates") }}
--- depends_on: {{ ref("int_due_scorecards") }}
+-- depends_on: {{ ref("int_due_customers") }}, {{ ref("int_due_scorecards") }}
 
 with
 
