@@ -125,7 +125,7 @@ nearest_sends as (
         ) = 1
 ),
 
-answers as {{ computed("once") }} (
+answers as (
     select
         coalesce(contacts.customer_id, responses.customer_id) as customer_id,
         coalesce(
@@ -159,7 +159,7 @@ answers as {{ computed("once") }} (
         on coalesce(responses.contact_id, nearest_sends.contact_id) = contacts.contact_id
 ),
 
-outbound as (
+outbound as {{ computed("once") }} (
     select
         customer_id,
         case when customer_id is null then unidentified_as end as unidentified_as,
