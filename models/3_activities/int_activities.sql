@@ -129,7 +129,7 @@ dated as (
     {% endif %}
 ),
 
-activities as (
+activities as {{ computed("once") }} (
     select
         dated.customer_id,
         dated.unidentified_as,
