@@ -565,9 +565,9 @@ and sums a customer's rows at once.
 
 {#
 How a CTE is computed in a build from nothing, where the engine can be told: "once", and put down
-before what reads it begins, so that two steps that fill the memory don't do so at the same time
-(and what is put in order is a table: DuckDB 2.0 no longer spills a sort that has read all of one
-part of a union); "anew" for each that reads it. An increment's few rows need neither.
+before what reads it begins, as stacked parts are before they are put in order (DuckDB 2.0 no longer
+spills a sort that has read all of one part of a union); "anew" for each that reads it. An
+increment's few rows need neither.
 #}
 {% macro computed(how) %}
     {{- return(adapter.dispatch("computed")(how) if not is_incremental() else "") -}}
