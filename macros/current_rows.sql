@@ -1,38 +1,28 @@
 {#
-The rows of a raw table that count: the latest load of each key, also where that is its deletion. In
-an increment, of those keys only that have been loaded since the model last read.
+The rows of a raw table that count: the latest version of each row, also where that is its deletion.
+In an increment, of the rows that this model has to read only.
 
-Rows that are set aside (row_rules.sql) don't count; int_quarantined_rows keeps them. Nor do those
-of erased customers (erasure.sql). The contract names a table's key, and its id: the optional column
-that tells rows apart where it is filled.
-row_key is the id or, where it is empty, made from the key. Of equally late versions the one counts
-that comes first in the order of its columns, amounts apart. Rows without a load time are read anew
-each time; rows that land with an earlier load time than some that were read count when it lies
-within load_overlap_minutes.
+Rows in quarantine don't count (row_rules.sql), nor do rows of erased customers (erasure.sql). A
+build stops before staging where too many rows are in quarantine (check_quarantine.sql).
+
+An increment reads the load days that changed (load_days.sql). It reads all versions of their rows
+where one of these days comes before a day that did not change: a later version may be there. It
+does so as well for a table whose vanished rows are deleted.
 
     current_rows("raw_crm", "surveys")
 #}
 {% macro current_rows(source_name, table_name) %}
-    {% do ref("int_erased_identifiers") %}
-    {% set landed %}
-        select
-            raw_rows.*,
-            {{ row_key(source_name, table_name) }} as row_key
-        from {{ source(source_name, table_name) }} as raw_rows
-        where
-            _rejected is null
-            and not {{ is_erased(contract_columns(source_name, table_name)) }}
-            {% if is_incremental() %}
-            and {{ is_newly_landed(source_name, table_name) }}
-            {% endif %}
-    {% endset %}
+    {% do ref("int_quarantined_rows") %}
+    {% set rows = keyed_rows(
+        source_name, table_name, is_read(source_name, table_name) if is_incremental() else "true"
+    ) %}
     {% set latest %}
     qualify row_number() over (
         partition by row_key order by {{ version_order(source_name, table_name) }}
     ) = 1
     {% endset %}
     {% if is_incremental() %}
-    select * from ({{ landed }}) as landed
+    select * from ({{ rows }}) as landed
     {{ latest }}
     {% else %}
     -- Few keys are loaded twice: only their rows are put in order.
@@ -40,9 +30,9 @@ within load_overlap_minutes.
         select
             landed.*,
             repeated.row_hash is not null as is_repeated
-        from ({{ landed }}) as landed
+        from ({{ rows }}) as landed
         left join (
-            select {{ key_hash("row_key") }} as row_hash from ({{ landed }}) as landed
+            select {{ key_hash("row_key") }} as row_hash from ({{ rows }}) as landed
             group by {{ key_hash("row_key") }}
             having count(*) > 1
         ) as repeated
@@ -59,6 +49,146 @@ within load_overlap_minutes.
 {% endmacro %}
 
 
+{# Which rows of its raw table an increment of a staging model reads, as SQL. #}
+{% macro is_read(source_name, table_name) %}
+    {% set changed = changed_load_days(source_name, table_name) %}
+    {% set follows_copy = vanished_rows_are_deleted(source_name, table_name) %}
+    {% if changed.is_all or not changed.days or not (changed.is_late or follows_copy) %}
+        {{ return(changed.condition) }}
+    {% endif %}
+    {% set identity = row_identity(source_name, table_name) %}
+    {{ return(
+        key_hash(identity) ~ " in (select " ~ key_hash(identity) ~ " from "
+        ~ source(source_name, table_name) ~ " where " ~ changed.condition
+        ~ (" union all select " ~ key_hash(identity_of(config.get("unique_key"))) ~ " from " ~ this
+            ~ " where replaced_at is null and " ~ was_loaded_on(changed.days)
+            if follows_copy else "") ~ ")"
+    ) }}
+{% endmacro %}
+
+
+{#
+The usable rows of a raw table with their row_key, as a query: what tells a row from others, the
+same for each version of it. condition: which rows, as SQL; all rows with the same load time or
+none.
+
+A row whose key columns (meta: key) are filled is known by them. Any other row is known by all its
+columns and its number among the rows that are equal within one load: two equal lines of one load
+are two rows, and a load that lands twice still counts once. A corrected version of such a row is
+another row.
+#}
+{% macro keyed_rows(source_name, table_name, condition) %}
+    {% set relation = source(source_name, table_name) %}
+    {% set usable = "_rejected is null and not " ~ is_erased(contract_columns(source_name, table_name))
+        ~ " and " ~ condition %}
+    {% set identity = row_identity(source_name, table_name) %}
+    {% if not has_rows_without_key(source_name, table_name, condition) %}
+    select
+        raw_rows.*,
+        {{ identity }} as row_key
+    from {{ relation }} as raw_rows
+    where {{ usable }}
+    {% else %}
+    select
+        identified.*,
+        case
+            when {{ has_key(source_name, table_name) }} then row_identity
+            else {{ dbt.concat(["row_identity", "' '", as_text(
+                "row_number() over (partition by row_identity, _loaded_at order by row_identity)"
+            )]) }}
+        end as row_key
+    from (
+        select
+            raw_rows.*,
+            {{ identity }} as row_identity
+        from {{ relation }} as raw_rows
+        where {{ usable }}
+    ) as identified
+    {% endif %}
+{% endmacro %}
+
+
+{# The columns that tell a raw table's rows apart, as the contract names them. #}
+{% macro key_columns(source_name, table_name) %}
+    {% set found = raw_source(source_name, table_name) %}
+    {{ return(found.config.meta.get("key", []) if found else []) }}
+{% endmacro %}
+
+
+{# Whether the key columns of a raw row are all filled, as SQL. #}
+{% macro has_key(source_name, table_name) %}
+    {% set columns = key_columns(source_name, table_name) %}
+    {{ return("(" ~ columns | join(" is not null and ") ~ " is not null)" if columns else "false") }}
+{% endmacro %}
+
+
+{# Whether some of the raw rows lack one of their key columns. Required columns are filled. #}
+{% macro has_rows_without_key(source_name, table_name, condition) %}
+    {% set found = raw_source(source_name, table_name) %}
+    {% if not found %}{{ return(false) }}{% endif %}
+    {% set optional = [] %}
+    {% for name in key_columns(source_name, table_name)
+        if not found.columns[name].config.meta.get("required") %}
+        {% do optional.append(name ~ " is null") %}
+    {% endfor %}
+    {% if not key_columns(source_name, table_name) %}{{ return(true) }}{% endif %}
+    {% if not optional %}{{ return(false) }}{% endif %}
+    {{ return(run_query(
+        "select 1 from " ~ source(source_name, table_name) ~ " where (" ~ optional | join(" or ")
+        ~ ") and " ~ condition ~ " limit 1"
+    ).rows | length > 0) }}
+{% endmacro %}
+
+
+{#
+What a raw row is known by, as SQL: the same for all its versions and, without a key, for rows that
+are equal. Raw text is trimmed: no key begins with a space, but the hash of all columns does.
+#}
+{% macro row_identity(source_name, table_name) %}
+    {% set found = raw_source(source_name, table_name) %}
+    {% if not found %}{{ return("''") }}{% endif %}
+    {% set key, all_columns = key_columns(source_name, table_name), [] %}
+    {% for column in found.columns if not column.startswith("_") %}
+        {% do all_columns.append(column) %}
+    {% endfor %}
+    {% set by_key = key[0] if key | length == 1 else key_text(key) %}
+    {% set by_all = dbt.concat(["' '", "md5(" ~ key_text(all_columns) ~ ")"]) %}
+    {% if not key %}{{ return(by_all) }}{% endif %}
+    {% set required = [] %}
+    {% for name in key if found.columns[name].config.meta.get("required") %}
+        {% do required.append(name) %}
+    {% endfor %}
+    {% if required | length == key | length %}{{ return(by_key) }}{% endif %}
+    {{ return("case when " ~ has_key(source_name, table_name) ~ " then " ~ by_key ~ " else " ~ by_all
+        ~ " end") }}
+{% endmacro %}
+
+
+{# The row_identity of a row_key, as SQL: without the number of a row among equal ones. #}
+{% macro identity_of(row_key) %}
+    {{ return("case when " ~ row_key ~ " like ' %' then substring(" ~ row_key ~ ", 1, 33) else "
+        ~ row_key ~ " end") }}
+{% endmacro %}
+
+
+{#
+Several values as one text, as SQL. Each comes with its length, so that no two lists of values give
+the same text, whatever the values contain.
+
+    ("a,1:b", null) -> "5:a,1:b,-"
+#}
+{% macro key_text(columns) %}
+    {% set texts = [] %}
+    {% for column in columns %}
+        {% set text = as_text(column) %}
+        {% do texts.append(
+            "coalesce(" ~ as_text("length(" ~ text ~ ")") ~ " || ':' || " ~ text ~ ", '-')"
+        ) %}
+    {% endfor %}
+    {{ return("(" ~ texts | join(" || ',' || ") ~ ")") }}
+{% endmacro %}
+
+
 {#
 A 64-bit hash of a key, the same for equal keys; of columns, or of a relation's row by its name.
 Another release of the engine may compute another, which check_settings() tells.
@@ -72,14 +202,21 @@ Another release of the engine may compute another, which check_settings() tells.
 {% macro spark__key_hash(columns) %}{{- return("xxhash64(" ~ columns ~ ")") -}}{% endmacro %}
 
 
-{# The order of the versions of a row, as SQL: the one that counts is first. Amounts have no say. #}
+{#
+The order of the versions of a row, as SQL, the one that counts first: the latest load, then the
+source's own time of change, then a deletion, then all columns. Amounts come last, so that they
+decide nothing but themselves.
+#}
 {% macro version_order(source_name, table_name) %}
+    {% set columns, amounts = contract_columns(source_name, table_name), [] %}
     {% set order = ["_loaded_at desc nulls last"] %}
-    {% for column in contract_columns(source_name, table_name)
-        if column not in ["amount", "points", "quantity"] %}
-        {% do order.append(column ~ " nulls last") %}
+    {% if "updated_at" in columns %}{% do order.append("updated_at desc nulls last") %}{% endif %}
+    {% do order.append("case when _is_deleted then 0 else 1 end") %}
+    {% for column in columns if not column.startswith("_") %}
+        {% set is_amount = column in ["amount", "points", "quantity"] %}
+        {% do (amounts if is_amount else order).append(column ~ " nulls last") %}
     {% endfor %}
-    {{ return(order | join(", ")) }}
+    {{ return((order + amounts) | join(", ")) }}
 {% endmacro %}
 
 
@@ -90,30 +227,35 @@ Another release of the engine may compute another, which check_settings() tells.
 {% endmacro %}
 
 
-{# What tells a raw table's rows apart, as one text. #}
-{% macro row_key(source_name, table_name) %}
-    {% set source = raw_source(source_name, table_name) %}
-    {% if not source %}{{ return("''") }}{% endif %}
-    {% set meta, key_texts = source.config.meta, [] %}
-    {% for column in meta.key %}
-        {% do key_texts.append("coalesce(" ~ as_text(column) ~ ", '')") %}
-    {% endfor %}
-    {% set key_text = key_texts[0] if key_texts | length == 1 else
-        "concat(" ~ key_texts | join(", '|', ") ~ ")" %}
-    {{ return("coalesce(" ~ meta.id ~ ", md5(" ~ key_text ~ "))" if meta.get("id") else key_text) }}
+{#
+A rule of a raw table: what the var raw_table_rules says of it, else its meta in the contract, else
+the given value. E.g. vanished, quarantine_limit, orphan_limit.
+#}
+{% macro table_rule(source_name, table_name, rule, otherwise) %}
+    {% set found = raw_source(source_name, table_name) %}
+    {% set own = var("raw_table_rules").get(source_name ~ "." ~ table_name, {}) %}
+    {{ return(own.get(rule, (found.config.meta if found else {}).get(rule, otherwise))) }}
 {% endmacro %}
 
 
 {#
-Whether a raw row may have landed since this model last read its table, as SQL. A table that has as
-many rows as it had then holds none that came with an earlier load time than those it had read.
+Whether a row that vanishes from a raw table without a deletion mark is deleted (the table is a full
+copy of its source) or kept (the table holds what was loaded lately).
 #}
-{% macro is_newly_landed(source_name, table_name) %}
-    {% set read_until = mark(column="loaded_until") %}
-    {% set read = fromjson(mark_of(this.identifier, "rows_read") or "{}") %}
-    {% set name = source_name ~ "." ~ table_name %}
-    {% if read.get(name, {}).get("rows") != raw_row_counts().get(name, 0) %}
-        {% set read_until = dbt.dateadd("minute", -var("load_overlap_minutes"), read_until) %}
+{% macro vanished_rows_are_deleted(source_name, table_name) %}
+    {{ return(table_rule(source_name, table_name, "vanished", "kept") == "deleted") }}
+{% endmacro %}
+
+
+{# Whether a staged row was loaded on some days, as SQL; on any, where none are given. #}
+{% macro was_loaded_on(days) %}
+    {% if not days %}{{ return("true") }}{% endif %}
+    {% set listed = "(cast('" ~ days | join("' as date), cast('") ~ "' as date))" %}
+    {% if "0001-01-01" in days %}
+        {{ return("coalesce(cast(loaded_at as date), " ~ no_load_day() ~ ") in " ~ listed) }}
     {% endif %}
-    {{ return("(_loaded_at is null or _loaded_at > " ~ read_until ~ ")") }}
+    {{ return(
+        "loaded_at >= cast('" ~ days | min ~ "' as timestamp) and cast(loaded_at as date) in "
+        ~ listed
+    ) }}
 {% endmacro %}

@@ -38,11 +38,10 @@ the table's own rows: a run that is killed repeats work and loses none.
 
 
 {#
-The run up to which a model (this one, if none is named) has processed what lies before it; with
-"loaded_until", the load time up to which it has read its raw table. A literal.
+The run up to which a model (this one, if none is named) has processed what lies before it. A literal.
 #}
-{% macro mark(model_name=none, column="processed_at") %}
-    {% set found = mark_of(model_name or this.identifier, column) %}
+{% macro mark(model_name=none) %}
+    {% set found = mark_of(model_name or this.identifier, "processed_at") %}
     {{ return("cast('" ~ found ~ "' as timestamp)" if found else long_ago()) }}
 {% endmacro %}
 
@@ -103,31 +102,16 @@ that a run of some models only does not lose anything.
 {% macro advance_mark() %}
     {% set marks = ref("int_marks") if model.name != "int_marks" %}
     {% if marks and execute and model.config.materialized == "incremental" %}
-        {% set loaded_until = "cast(null as timestamp)" %}
-        {% if model.sources | length == 1 %}
-            {% set known = mark(column="loaded_until") %}
-            {% set loaded_until = "(select coalesce(max(_loaded_at), " ~ known ~ ") from "
-                ~ source(model.sources[0][0], model.sources[0][1])
-                ~ " where _loaded_at > " ~ known ~ ")" %}
-        {% endif %}
-        {% set counts_all = config.get("incremental_strategy") in ["load_dates", "landed_keys"] %}
-        {% set rows_read = rows_counted() if counts_all else {} %}
-        {% for source_name, table_name in model.sources if model.sources | length == 1 %}
-            {% set name = source_name ~ "." ~ table_name %}
-            {% do rows_read.update({name: {"rows": raw_row_counts().get(name, 0)}}) %}
-        {% endfor %}
         {% set followed = followers_before(model.unique_id) %}
         delete from {{ marks }} where model_name = '{{ this.identifier }}';
         insert into {{ marks }} (
-            model_name, processed_since, processed_at, loaded_until, rows_read, settings
+            model_name, processed_since, processed_at, settings
         )
         select
             '{{ this.identifier }}',
             {{ mark() }},
             {{ "least(" ~ run_time() ~ ", " ~ oldest_mark(followed, marks) ~ ")" if followed
                 else run_time() }},
-            {{ loaded_until }},
-            '{{ tojson(rows_read) }}',
             '{{ tojson(settings_of_tables()) | replace("'", "''") }}'
     {% endif %}
 {% endmacro %}
@@ -617,14 +601,9 @@ and lookup_hash; a table that holds all its rows each time needs none.
     {% set columns = column_types(this) %}
     select * from (
         with existing as (
-            {% set is_looked_through = model.sources and has_new_erasures() or not looked_at %}
             select {{ columns | join(", ") }}
-            from {{ few_of(this, key, looked_at, not is_looked_through, key) }} as kept
-            where
-                replaced_at is null
-                {% if is_looked_through and looked_at %}
-                and (({{ key }}) in ({{ looked_at }}) or {{ is_erased(columns) }})
-                {% endif %}
+            from {{ few_of(this, key, looked_at, looked_at, key) }} as kept
+            where replaced_at is null
         ),
 
         present as (
@@ -645,7 +624,159 @@ and lookup_hash; a table that holds all its rows each time needs none.
             {{ run_time() }} as replaced_at
         from (select * from existing except select * from present) as gone
     ) as written
-    {{ "where false" if looked_at and not model.sources and is_idle() }}
+    {{ "where false" if looked_at and is_idle() }}
+    {% endif %}
+{% endmacro %}
+
+
+{#
+The rows of a staging table: its last select. Beside keep_replaced()'s columns it keeps loaded_at, the
+load time of the version that is staged, and is_vanished: the raw table holds no version of the row
+any more.
+
+rows: name of the CTE with the rows as they are now. read: name of the CTE with the raw rows that
+were read (current_rows). An increment takes a version that it read in place of the staged one unless
+it was loaded earlier. Of the rows that were loaded on changed days it looks for those that vanished:
+they are removed from a full copy, else kept and marked. Rows whose version or mark changes and
+nothing else have no written_at here: they are updated in place, as no model has to follow.
+#}
+{% macro keep_staged(rows, read, clustered_by=none, found_by=none) %}
+    {% set key = config.get("unique_key") %}
+    {% set hashed = key_hash(key or "null") ~ " as key_hash" %}
+    {% set hashed = hashed ~ (", " ~ key_hash(found_by) ~ " as lookup_hash" if found_by else "") %}
+    {% if not is_incremental() %}
+    select
+        *,
+        false as is_vanished,
+        {{ hashed }},
+        {{ run_time() }} as written_at,
+        cast(null as timestamp) as replaced_at
+    from {{ rows }}
+    {{ cluster(clustered_by) if clustered_by }}
+    {% else %}
+    {% set source_name, table_name = model.sources[0] %}
+    {% set columns = column_types(this) | list %}
+    {% set changed = changed_load_days(source_name, table_name) %}
+    {% set was_changed = was_loaded_on(changed.days) %}
+    {% set is_copy = vanished_rows_are_deleted(source_name, table_name) %}
+    {% set erased = is_erased(columns) if has_new_erasures() else "false" %}
+    {% set keys_read = "select row_key from " ~ read %}
+    {% set is_looked_through = has_new_erasures() or is_copy or changed.is_all %}
+    select
+        {{ columns | join(", ") }},
+        loaded_at,
+        is_vanished,
+        {{ hashed }},
+        written_at,
+        replaced_at
+    from (
+        with existing as (
+            select {{ columns | join(", ") }}, loaded_at, is_vanished
+            from {{ few_of(this, key, keys_read, not is_looked_through, key) }} as staged
+            where
+                replaced_at is null
+                and (
+                    {{ key }} in ({{ keys_read }})
+                    or {{ erased }}
+                    {{ "or " ~ was_changed if is_copy }}
+                )
+        ),
+
+        present as (
+            select {{ columns | join(", ") }}, loaded_at from {{ rows }}
+        ),
+
+        compared as (
+            select
+                existing.{{ key }} as existing_key,
+                present.{{ key }} as present_key,
+                coalesce(
+                    {{ "false and " if is_copy }}
+                    coalesce(landed._loaded_at, {{ long_ago() }})
+                    < coalesce(existing.loaded_at, {{ long_ago() }}),
+                    false
+                ) as is_outdated,
+                {% for column in columns %}
+                present.{{ column }} is distinct from existing.{{ column }}
+                {{ "or" if not loop.last else "as is_different," }}
+                {% endfor %}
+                present.loaded_at is distinct from existing.loaded_at or existing.is_vanished
+                    as has_moved
+            from existing
+            full outer join {{ read }} as landed on existing.{{ key }} = landed.row_key
+            left join present on landed.row_key = present.{{ key }}
+        ),
+
+        suspects as (
+            select {{ columns | join(", ") }}, loaded_at, {{ identity_of(key) }} as row_identity
+            from {{ this }}
+            where
+                replaced_at is null
+                and not is_vanished
+                and {{ "false" if is_copy else was_changed }}
+                and {{ key }} not in ({{ keys_read }})
+                and not {{ erased }}
+        ),
+
+        still_there as (
+            select row_identity from (
+                select {{ row_identity(source_name, table_name) }} as row_identity
+                from {{ source(source_name, table_name) }}
+                where
+                    _rejected is null
+                    and not {{ is_erased(contract_columns(source_name, table_name)) }}
+            ) as identified
+            where row_identity in (select suspects.row_identity from suspects)
+        )
+
+        select
+            *,
+            false as is_vanished,
+            {{ run_time() }} as written_at,
+            cast(null as timestamp) as replaced_at
+        from present
+        where {{ key }} in (
+            select present_key from compared where is_different and not is_outdated
+        )
+        union all by name
+        select
+            * exclude (is_vanished),
+            is_vanished,
+            {{ run_time() }} as written_at,
+            {{ run_time() }} as replaced_at
+        from existing
+        where {{ key }} in (
+            select existing_key from compared where is_different and not is_outdated
+        )
+        union all by name
+        select
+            present.*,
+            false as is_vanished,
+            cast(null as timestamp) as written_at,
+            cast(null as timestamp) as replaced_at
+        from present
+        where {{ key }} in (
+            select existing_key from compared
+            where has_moved and not is_different and not is_outdated
+        )
+        union all by name
+        select
+            * exclude (is_vanished),
+            false as is_vanished,
+            cast(null as timestamp) as written_at,
+            cast(null as timestamp) as replaced_at
+        from existing
+        where is_vanished and {{ key }} in (select existing_key from compared where is_outdated)
+        union all by name
+        select
+            * exclude (row_identity),
+            true as is_vanished,
+            cast(null as timestamp) as written_at,
+            cast(null as timestamp) as replaced_at
+        from suspects
+        where row_identity not in (select still_there.row_identity from still_there)
+    ) as written
+    {{ "where false" if not (changed.is_all or changed.days) }}
     {% endif %}
 {% endmacro %}
 
@@ -669,6 +800,19 @@ and lookup_hash; a table that holds all its rows each time needs none.
         {% for key in ([keys] if keys is string else keys) %}
         and old.{{ key }} is not distinct from gone.{{ key }}
         {% endfor %};
+    {% endif %}
+    {% if "is_vanished" in arguments["dest_columns"] | map(attribute="name") %}
+    update {{ table }} as old
+    set loaded_at = moved.loaded_at, is_vanished = moved.is_vanished
+    from (select * from {{ new }} where written_at is null) as moved
+    where
+        old.replaced_at is null
+        and old.{{ row_id() }} in ({{ listed(
+            "select " ~ row_id() ~ " as number from " ~ table
+            ~ " where key_hash in (select key_hash from " ~ new ~ " where written_at is null)"
+        ) }})
+        and old.{{ keys }} = moved.{{ keys }};
+    delete from {{ new }} where written_at is null;
     {% endif %}
     {{ insert_rows(arguments) }}
 {% endmacro %}

@@ -130,7 +130,7 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
                 ~ " (e.g. '" ~ example ~ "'). In: " ~ found.where
             ) %}
         {% endif %}
-        {% if found.is_text and not column.startswith("_") %}
+        {% if found.is_text and column != "_is_deleted" %}
             {% do unreadable.append(column) %}
             {% do expressions.append(
                 "coalesce(trim(" ~ quoted ~ "), '') <> '' and " ~ readable
@@ -139,13 +139,18 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
         {% endif %}
     {% endfor %}
     {% if not problems %}
-        {% set landed = {} %}
-        {% for name in types if name != load_columns.get("loaded_at", "_loaded_at") | lower %}
-            {% do landed.update({name: adapter.quote(name)}) %}
+        {% set landed, whole = {}, {} %}
+        {% for name in types %}
+            {% do whole.update({name: adapter.quote(name)}) %}
+            {% if name != load_columns.get("loaded_at", "_loaded_at") | lower %}
+                {% do landed.update({name: adapter.quote(name)}) %}
+            {% endif %}
         {% endfor %}
-        {% do expressions.append(
-            (row_as_json(landed) if landed else as_text("null")) ~ " as _landed"
-        ) %}
+        {% for columns, name in [(landed, "_landed"), (whole, "_landed_with_load_time")] %}
+            {% do expressions.append(
+                (row_as_json(columns) if columns else as_text("null")) ~ " as " ~ name
+            ) %}
+        {% endfor %}
         {% set rows = ruled_rows(
             source,
             "select " ~ expressions | join(", ")
@@ -155,8 +160,8 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
         {% set malformed = malformed_lines(source, found) %}
         {% do run_query(
             "create or replace view " ~ source.schema ~ "." ~ source.identifier ~ " as " ~ rows
-            ~ (" union all by name select 'malformed_line:' as _rejected, csv_line as _landed from "
-                ~ malformed if malformed else "")
+            ~ (" union all by name select 'malformed_line:' as _rejected, csv_line as _landed, "
+                ~ no_load_day() ~ " as _load_date from " ~ malformed if malformed else "")
         ) %}
     {% endif %}
     {{ return(problems) }}

@@ -15,25 +15,3 @@ the target lint, as the style of SQL is the same for each.
     {{ return(graph.sources.get(key) if execute and graph else none) }}
 {% endmacro %}
 
-
-{#
-How many rows each raw table had when the run first asked: {"raw_crm.customers": 273}. What lands
-while it runs makes the next run look again, as it then has more rows than were counted.
-#}
-{% macro raw_row_counts() %}
-    {% set known = read_once() %}
-    {% if "raw_row_counts" not in known %}
-        {% set counts, counted = [], {} %}
-        {% for raw in raw_sources() if load_relation(source(raw.source_name, raw.name)) %}
-            {% do counts.append(
-                "select '" ~ raw.source_name ~ "." ~ raw.name ~ "', count(*) from "
-                ~ source(raw.source_name, raw.name)
-            ) %}
-        {% endfor %}
-        {% for row in run_query(counts | join(" union all ")).rows if counts %}
-            {% do counted.update({row[0]: row[1]}) %}
-        {% endfor %}
-        {% do known.update({"raw_row_counts": counted}) %}
-    {% endif %}
-    {{ return(known.raw_row_counts) }}
-{% endmacro %}

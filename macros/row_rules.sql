@@ -18,6 +18,16 @@ read as null. unreadable: the columns with a flag _unreadable_<column>.
             "condition": "coalesce(" ~ source.config.meta.one_of | join(", ") ~ ") is null",
         }) %}
     {% endif %}
+    {% if "_loaded_at" in unreadable %}
+        {% do rules.append({
+            "column": "_loaded_at", "code": "unreadable_value", "is_row": true,
+            "condition": "_unreadable__loaded_at",
+        }) %}
+    {% endif %}
+    {% do rules.append({
+        "column": "_loaded_at", "code": "implausible_load_time", "is_row": true,
+        "condition": is_implausible_load_time(),
+    }) %}
     {% for column in source.columns.values() if not column.name.startswith("_") %}
         {% set name, type, meta = column.name, column.data_type, column.config.meta %}
         {% set found = [] %}
@@ -67,6 +77,15 @@ read as null. unreadable: the columns with a flag _unreadable_<column>.
 {% endmacro %}
 
 
+{# Whether a load time lies before all data or after this run, as SQL. #}
+{% macro is_implausible_load_time() %}
+    {{ return(
+        "(_loaded_at < cast('" ~ var("earliest_date") ~ "' as timestamp) or _loaded_at > "
+        ~ dbt.dateadd("hour", var("future_tolerance_hours"), run_time()) ~ ")"
+    ) }}
+{% endmacro %}
+
+
 {# Beyond it a number is infinite or none (NaN sorts highest). #}
 {% macro largest_number() %}{{ return("cast(1e300 as " ~ type_double() ~ ")") }}{% endmacro %}
 
@@ -74,18 +93,21 @@ read as null. unreadable: the columns with a flag _unreadable_<column>.
 {#
 The raw row that a landing view shows: each column of the contract (null where the value is set
 aside), _rejected ("code:column" where the row is, else null), _set_aside (the same for each value
-that is, comma-separated), _landed (the row as it landed).
+that is, comma-separated), _load_date (the UTC day of its load; see load_days.sql), _load_time (the
+load time as it landed, for bounds that skip parts of files), _landed (the row as it landed).
 
 typed: a query with the columns, typed, the flags of unreadable values and _landed.
 #}
 {% macro ruled_rows(source, typed, unreadable) %}
     {% set rules = row_rules(source, unreadable) %}
     {% set values = rules | rejectattr("is_row") | list %}
-    {% set id = source.config.meta.get("id") %}
+    {% set of_loads = rules | selectattr("column", "equalto", "_loaded_at") | list %}
+    {% set is_bad_load = of_loads | map(attribute="condition") | join(" or ") %}
     select
         {% for column in source.columns.values() %}
         {% set unusable = values | selectattr("column", "equalto", column.name)
             | map(attribute="condition") | list %}
+        {% if column.name == "_loaded_at" %}{% do unusable.append(is_bad_load) %}{% endif %}
         {% if unusable %}
         case when {{ unusable | join(" or ") }} then null else {{ column.name }} end
             as {{ column.name }},
@@ -94,12 +116,14 @@ typed: a query with the columns, typed, the flags of unreadable values and _land
         {% endif %}
         {% endfor %}
         case
-            {% for column in key_columns_required(source) %}
-            when _is_deleted and {{ column }} is null {{ "and " ~ id ~ " is null" if id }}
-                then 'missing_value:{{ column }}'
+            {% for rule in of_loads %}
+            when {{ rule.condition }} then '{{ rule.code }}:{{ rule.column }}'
+            {% endfor %}
+            {% for column, condition in deletion_names(source).items() %}
+            when _is_deleted and {{ condition }} then 'missing_value:{{ column }}'
             {% endfor %}
             when _is_deleted then null
-            {% for rule in rules if rule.is_row %}
+            {% for rule in rules if rule.is_row and rule not in of_loads %}
             when {{ rule.condition }} then '{{ rule.code }}:{{ rule.column }}'
             {% endfor %}
         end as _rejected,
@@ -112,20 +136,27 @@ typed: a query with the columns, typed, the flags of unreadable values and _land
         {% else %}
         {{ as_text("null") }} as _set_aside,
         {% endif %}
-        _landed
+        case
+            when _loaded_at is null or {{ is_bad_load }} then {{ no_load_day() }}
+            else cast(_loaded_at as date)
+        end as _load_date,
+        _loaded_at as _load_time,
+        case when {{ is_bad_load }} then _landed_with_load_time else _landed end as _landed
     from ({{ typed }}) as typed
 {% endmacro %}
 
 
-{# The columns that a deletion must name, where no id does: the required ones of the key. #}
-{% macro key_columns_required(source) %}
-    {% set columns = [] %}
-    {% for name in source.config.meta.key if name in source.columns %}
-        {% if source.columns[name].config.meta.get("required") %}
-            {% do columns.append(name) %}
-        {% endif %}
+{#
+What a deletion must name, as {column: SQL of its absence}: the row's key, or the required columns
+where a row may be known by all its columns.
+#}
+{% macro deletion_names(source) %}
+    {% set conditions, key = {}, source.config.meta.get("key", []) %}
+    {% set has_key = "not (" ~ key | join(" is not null and ") ~ " is not null) and " if key else "" %}
+    {% for name, column in source.columns.items() if column.config.meta.get("required") %}
+        {% do conditions.update({name: has_key ~ name ~ " is null"}) %}
     {% endfor %}
-    {{ return(columns) }}
+    {{ return(conditions) }}
 {% endmacro %}
 
 

@@ -4,39 +4,43 @@
 with
 
 versions as (
-    {% for raw in newly_landed_tables() %}
+    {% for raw in changed_raw_tables() %}
+    {% set identity = row_identity(raw.source_name, raw.table_name) %}
+    {% set order = version_order(raw.source_name, raw.table_name) %}
+    {% set has_versions %}
+        {{ key_hash(identity) }} in (
+            select {{ key_hash(identity) }}
+            from {{ source(raw.source_name, raw.table_name) }} as again
+            where again._rejected is null
+            {% if raw.condition != "true" %}
+                and {{ raw.condition }}
+            union all
+            select identity_hash from {{ this }}
+            where
+                source_system = '{{ raw.source_name }}'
+                and table_name = '{{ raw.table_name }}'
+                and {{ spans_load_days(raw.days) }}
+            {% else %}
+            group by {{ key_hash(identity) }}
+            having count(*) > 1 or max(case when again._is_deleted then 1 end) = 1
+            {% endif %}
+        )
+    {% endset %}
     select
         '{{ raw.source_name }}' as source_system,
         '{{ raw.table_name }}' as table_name,
         row_key,
+        {{ identity_of("row_key") }} as row_identity,
         _is_deleted,
+        _load_date,
         content,
-        row_number() over (
-            partition by row_key order by {{ version_order(raw.source_name, raw.table_name) }}
-        ) as version_number,
-        lag(content) over (
-            partition by row_key order by {{ version_order(raw.source_name, raw.table_name) }}
-        ) as next_content
+        row_number() over (partition by row_key order by {{ order }}) as version_number,
+        lag(content) over (partition by row_key order by {{ order }}) as next_content
     from (
         select
             *,
-            {{ row_key(raw.source_name, raw.table_name) }} as row_key,
             {{ row_content(raw.source_name, raw.table_name) }} as content
-        from {{ source(raw.source_name, raw.table_name) }}
-        where
-            _rejected is null
-            and not {{ is_erased(contract_columns(raw.source_name, raw.table_name)) }}
-            and {{ key_hash(row_key(raw.source_name, raw.table_name)) }} in (
-                select {{ key_hash(row_key(raw.source_name, raw.table_name)) }}
-                from {{ source(raw.source_name, raw.table_name) }} as again
-                where again._rejected is null
-                {% if is_incremental() %}
-                    and {{ raw.condition }}
-                {% else %}
-                group by {{ key_hash(row_key(raw.source_name, raw.table_name)) }}
-                having count(*) > 1 or max(case when again._is_deleted then 1 end) = 1
-                {% endif %}
-            )
+        from ({{ keyed_rows(raw.source_name, raw.table_name, "(" ~ has_versions ~ ")") }}) as keyed
     ) as landed
     {{ "union all" if not loop.last }}
     {% else %}
@@ -44,7 +48,9 @@ versions as (
         cast(null as {{ dbt.type_string() }}) as source_system,
         cast(null as {{ dbt.type_string() }}) as table_name,
         cast(null as {{ dbt.type_string() }}) as row_key,
+        cast(null as {{ dbt.type_string() }}) as row_identity,
         cast(null as boolean) as _is_deleted,
+        cast(null as date) as _load_date,
         cast(null as {{ dbt.type_string() }}) as content,
         cast(null as bigint) as version_number,
         cast(null as {{ dbt.type_string() }}) as next_content
@@ -57,13 +63,16 @@ counted as (
         source_system,
         table_name,
         {{ hash_identifier("row_key") }} as row_key_hash,
+        {{ key_hash("row_identity") }} as identity_hash,
+        min(_load_date) as first_load_date,
+        max(_load_date) as last_load_date,
         count(case when version_number > 1 and content != next_content then 1 end)
             as rows_superseded,
         count(case when version_number > 1 and content = next_content then 1 end)
             as rows_duplicate,
         count(case when version_number = 1 and _is_deleted then 1 end) as rows_deleted
     from versions
-    group by source_system, table_name, row_key
+    group by source_system, table_name, row_key, row_identity
     having count(*) > 1 or count(case when version_number = 1 and _is_deleted then 1 end) = 1
 )
 

@@ -5,7 +5,5 @@ select
     cast(null as {{ dbt.type_string() }}) as model_name,
     cast(null as timestamp) as processed_since,
     cast(null as timestamp) as processed_at,
-    cast(null as timestamp) as loaded_until,
-    cast(null as {{ dbt.type_string() }}) as rows_read,
     cast(null as {{ dbt.type_string() }}) as settings
 where false

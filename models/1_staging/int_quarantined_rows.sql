@@ -1,5 +1,5 @@
 {{ config(
-    incremental_strategy="load_dates",
+    incremental_strategy="load_days",
     post_hook="{{ check_quarantine() }}",
 ) }}
 -- depends_on: {{ ref("int_raw_rows") }}
@@ -7,11 +7,11 @@
 with
 
 set_aside as (
-    {% for raw in newly_landed_tables() %}
+    {% for raw in changed_raw_tables() %}
     select
         '{{ raw.source_name }}' as source_system,
         '{{ raw.table_name }}' as table_name,
-        {{ load_date() }} as load_date,
+        _load_date as load_date,
         coalesce(_rejected, _set_aside) as reasons,
         _rejected is not null as is_row,
         _landed as raw_row,

@@ -1,5 +1,7 @@
 -- Over 100 lines: every way in which a changed row can concern a customer stands in one place.
 {{ config(materialized=incremental_or_table(), incremental_strategy="append") }}
+-- Activities wait for the gate on orphans.
+-- depends_on: {{ ref("int_orphaned_rows") }}
 
 -- Built from nothing, everything is computed anyway: there is nobody to list.
 -- Joined with what is there and with what was replaced: whom a row concerns now and did before.

@@ -67,6 +67,15 @@ counts as (
         cast(null as timestamp) as newest_loaded_at
     from {{ ref(name) }}
     where replaced_at is null
+    union all
+    select
+        '{{ system | replace("stg_", "raw_") }}' as source_system,
+        '{{ table }}' as table_name,
+        'vanished' as place,
+        count(*) as row_count,
+        cast(null as timestamp) as newest_loaded_at
+    from {{ ref(name) }}
+    where is_vanished and replaced_at is null
     {% endfor %}
     {% for place in ["duplicate", "superseded", "deleted"] %}
     union all
@@ -102,7 +111,7 @@ placed as (
         source_system,
         table_name,
         {% for place in ["in", "staged", "duplicate", "superseded", "deleted", "quarantined",
-            "orphaned", "erased", "with_values_set_aside"] %}
+            "orphaned", "erased", "vanished", "with_values_set_aside"] %}
         coalesce(sum(case when place = '{{ place }}' then row_count end), 0) as rows_{{ place }},
         {% endfor %}
         max(newest_loaded_at) as newest_loaded_at
@@ -121,6 +130,7 @@ reconciled as (
         cast(rows_deleted as bigint) as rows_deleted,
         cast(rows_quarantined + rows_orphaned as bigint) as rows_quarantined,
         cast(rows_erased as bigint) as rows_erased,
+        cast(rows_vanished as bigint) as rows_vanished,
         cast(rows_with_values_set_aside as bigint) as rows_with_values_set_aside,
         newest_loaded_at
     from placed

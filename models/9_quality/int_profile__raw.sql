@@ -3,6 +3,7 @@
     incremental_strategy="delete+insert",
     unique_key=["table_name", "part", "column_name", "profile_date"],
 ) }}
+-- depends_on: {{ ref("int_raw_rows") }}
 
 {% set profiled_until = {} %}
 {% if is_incremental() and execute %}
@@ -30,10 +31,8 @@
     "rhythm": "day",
     "types": types,
     "checks": {"happened_after_its_load": late | join(" or ")} if late else {},
-    "day": "coalesce(cast(_loaded_at as date), cast('0001-01-01' as date))",
-    "due": "(_loaded_at is null or _loaded_at >= cast(" ~ dbt.dateadd(
-        "minute", -var("load_overlap_minutes"), "cast('" ~ from_date ~ "' as timestamp)"
-    ) ~ " as date))" if from_date,
+    "day": "_load_date",
+    "due": changed_load_days(raw.source_name, raw.name).condition if from_date,
 }}) %}
 {% endfor %}
 

@@ -155,11 +155,13 @@ class Project:
         own = self.target / "partial_parse.msgpack"
         settings = [self.profiles, line[line.index("--target") + 1], line[-1]]
         shared = Path(_parsed().name) / md5("\n".join(settings).encode()).hexdigest()
-        if shared.exists() and not own.exists():
+        home = shared.with_suffix(".home")  # what was parsed names the seeds that lie there
+        if shared.exists() and not own.exists() and Path(home.read_text()).exists():
             own.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(shared, own)
         yield
-        if own.exists() and not shared.exists():
+        if own.exists() and not (shared.exists() and Path(home.read_text()).exists()):
+            home.write_text(str(self.home))
             copy = shared.with_suffix(f".{uuid4()}")
             shutil.copy(own, copy)
             copy.rename(shared)

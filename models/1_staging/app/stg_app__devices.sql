@@ -12,9 +12,10 @@ renamed as (
         device_id,
         customer_id,
         installed_at,
-        uninstalled_at
+        uninstalled_at,
+        _loaded_at as loaded_at
     from devices
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from devices") }}
+{{ keep_staged("renamed", "devices") }}

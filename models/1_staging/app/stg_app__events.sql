@@ -14,11 +14,10 @@ renamed as (
         session_id,
         event_at,
         event_name,
-        duration_seconds as engaged_seconds
+        duration_seconds as engaged_seconds,
+        _loaded_at as loaded_at
     from events
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced(
-    "renamed", "select row_key from events", found_by="device_id, coalesce(session_id, '')"
-) }}
+{{ keep_staged("renamed", "events", found_by="device_id, coalesce(session_id, '')") }}

@@ -12,12 +12,12 @@ renamed as (
         campaign_id,
         customer_id,
         lower(channel) as channel,
-        sent_at
+        sent_at,
+        _loaded_at as loaded_at
     from campaign_contacts
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced(
-    "renamed", "select row_key from campaign_contacts", clustered_by="customer_id",
-    found_by="customer_id",
+{{ keep_staged(
+    "renamed", "campaign_contacts", clustered_by="customer_id", found_by="customer_id"
 ) }}

@@ -10,9 +10,10 @@ renamed as (
     select
         campaign_id,
         campaign_name,
-        lower(campaign_type) as campaign_type
+        lower(campaign_type) as campaign_type,
+        _loaded_at as loaded_at
     from campaigns
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from campaigns") }}
+{{ keep_staged("renamed", "campaigns") }}

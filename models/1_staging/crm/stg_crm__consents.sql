@@ -12,9 +12,10 @@ renamed as (
         customer_id,
         lower(channel) as channel,
         lower(status) = 'granted' as is_granted,
-        changed_at
+        changed_at,
+        _loaded_at as loaded_at
     from consents
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from consents") }}
+{{ keep_staged("renamed", "consents") }}

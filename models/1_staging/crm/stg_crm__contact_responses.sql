@@ -14,12 +14,10 @@ renamed as (
         customer_id,
         lower(response_type) as response_type,
         lower(coalesce(is_machine, 'unknown')) as machine_flag,
-        responded_at
+        responded_at,
+        _loaded_at as loaded_at
     from contact_responses
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced(
-    "renamed", "select row_key from contact_responses", clustered_by="customer_id",
-    found_by="contact_id",
-) }}
+{{ keep_staged("renamed", "contact_responses", clustered_by="customer_id", found_by="contact_id") }}

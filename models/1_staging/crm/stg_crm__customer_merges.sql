@@ -10,9 +10,10 @@ renamed as (
     select
         from_customer_id,
         into_customer_id,
-        merged_at
+        merged_at,
+        _loaded_at as loaded_at
     from customer_merges
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from customer_merges") }}
+{{ keep_staged("renamed", "customer_merges") }}

@@ -16,9 +16,10 @@ renamed as (
         household_id,
         created_at as registered_at,
         coalesce(is_test, false) as is_test,
-        coalesce(is_employee, false) as is_employee
+        coalesce(is_employee, false) as is_employee,
+        _loaded_at as loaded_at
     from customers
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from customers") }}
+{{ keep_staged("renamed", "customers") }}

@@ -12,9 +12,10 @@ renamed as (
         customer_id,
         attribute,
         value is not null as has_value,
-        changed_at
+        changed_at,
+        _loaded_at as loaded_at
     from preferences
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from preferences") }}
+{{ keep_staged("renamed", "preferences") }}

@@ -13,9 +13,10 @@ renamed as (
         lower(contact_method) as contact_method,
         lower(topic) as topic,
         opened_at,
-        closed_at
+        closed_at,
+        _loaded_at as loaded_at
     from service_tickets
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from service_tickets") }}
+{{ keep_staged("renamed", "service_tickets") }}

@@ -12,9 +12,10 @@ renamed as (
         customer_id,
         lower(survey_type) as survey_type,
         touchpoint,
-        answered_at
+        answered_at,
+        _loaded_at as loaded_at
     from surveys
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from surveys") }}
+{{ keep_staged("renamed", "surveys") }}

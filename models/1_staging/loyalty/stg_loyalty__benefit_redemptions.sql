@@ -11,9 +11,10 @@ renamed as (
         row_key as redemption_id,
         member_id,
         benefit_id,
-        redeemed_at
+        redeemed_at,
+        _loaded_at as loaded_at
     from benefit_redemptions
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from benefit_redemptions") }}
+{{ keep_staged("renamed", "benefit_redemptions") }}

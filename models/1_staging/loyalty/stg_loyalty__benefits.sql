@@ -10,9 +10,10 @@ renamed as (
     select
         benefit_id,
         benefit_name,
-        lower(benefit_type) as benefit_type
+        lower(benefit_type) as benefit_type,
+        _loaded_at as loaded_at
     from benefits
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from benefits") }}
+{{ keep_staged("renamed", "benefits") }}

@@ -12,9 +12,10 @@ renamed as (
         customer_id,
         {{ hash_identifier('email') }} as email_hash,
         lower(tier) as tier,
-        joined_at
+        joined_at,
+        _loaded_at as loaded_at
     from members
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from members") }}
+{{ keep_staged("renamed", "members") }}

@@ -11,9 +11,10 @@ renamed as (
         row_key as entry_id,
         member_id,
         lower(entry_type) as entry_type,
-        booked_at
+        booked_at,
+        _loaded_at as loaded_at
     from points_ledger
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from points_ledger") }}
+{{ keep_staged("renamed", "points_ledger") }}

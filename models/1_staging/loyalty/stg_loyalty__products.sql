@@ -11,9 +11,10 @@ renamed as (
         product_id,
         category,
         subcategory,
-        brand
+        brand,
+        _loaded_at as loaded_at
     from products
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from products") }}
+{{ keep_staged("renamed", "products") }}

@@ -11,9 +11,10 @@ renamed as (
         row_key as participation_id,
         member_id,
         promotion_id,
-        participated_at
+        participated_at,
+        _loaded_at as loaded_at
     from promotion_participations
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from promotion_participations") }}
+{{ keep_staged("renamed", "promotion_participations") }}

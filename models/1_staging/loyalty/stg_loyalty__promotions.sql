@@ -12,9 +12,10 @@ renamed as (
         promotion_name,
         lower(promotion_type) as promotion_type,
         starts_at,
-        ends_at
+        ends_at,
+        _loaded_at as loaded_at
     from promotions
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from promotions") }}
+{{ keep_staged("renamed", "promotions") }}

@@ -10,9 +10,10 @@ renamed as (
     select
         row_key as referral_id,
         referrer_member_id as member_id,
-        referred_at
+        referred_at,
+        _loaded_at as loaded_at
     from referrals
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from referrals") }}
+{{ keep_staged("renamed", "referrals") }}

@@ -13,9 +13,10 @@ renamed as (
         store_id,
         lower(visit_type) as visit_type,
         duration_seconds,
-        visited_at
+        visited_at,
+        _loaded_at as loaded_at
     from store_visits
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from store_visits") }}
+{{ keep_staged("renamed", "store_visits") }}

@@ -10,9 +10,10 @@ renamed as (
     select
         store_id,
         store_name,
-        upper(country) as country
+        upper(country) as country,
+        _loaded_at as loaded_at
     from stores
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from stores") }}
+{{ keep_staged("renamed", "stores") }}

@@ -10,9 +10,10 @@ amounts as (
     select
         row_key,
         transaction_id,
-        cast(amount as {{ type_double() }}) as amount
+        cast(amount as {{ type_double() }}) as amount,
+        _loaded_at as loaded_at
     from transaction_lines
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("amounts", "select row_key from transaction_lines") }}
+{{ keep_staged("amounts", "transaction_lines") }}

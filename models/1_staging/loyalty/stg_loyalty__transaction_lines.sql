@@ -12,9 +12,10 @@ renamed as (
         transaction_id,
         coalesce(line_id, product_id) as line_id,
         product_id,
-        promotion_id
+        promotion_id,
+        _loaded_at as loaded_at
     from transaction_lines
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from transaction_lines") }}
+{{ keep_staged("renamed", "transaction_lines") }}

@@ -15,9 +15,10 @@ renamed as (
         store_id,
         upper(currency) as currency,
         coalesce(is_return, false) as is_return,
-        transacted_at
+        transacted_at,
+        _loaded_at as loaded_at
     from transactions
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from transactions") }}
+{{ keep_staged("renamed", "transactions") }}

@@ -16,11 +16,10 @@ renamed as (
         event_name,
         page_type,
         engaged_seconds,
-        user_agent
+        user_agent,
+        _loaded_at as loaded_at
     from events
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced(
-    "renamed", "select row_key from events", found_by="anonymous_id, coalesce(session_id, '')"
-) }}
+{{ keep_staged("renamed", "events", found_by="anonymous_id, coalesce(session_id, '')") }}

@@ -12,9 +12,10 @@ renamed as (
         {{ hash_identifier('login_id') }} as login_hash,
         lower(coalesce(review_type, 'review')) as review_type,
         product_id,
-        reviewed_at
+        reviewed_at,
+        _loaded_at as loaded_at
     from reviews
     where not coalesce(_is_deleted, false)
 )
 
-{{ keep_replaced("renamed", "select row_key from reviews") }}
+{{ keep_staged("renamed", "reviews") }}
