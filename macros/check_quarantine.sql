@@ -8,24 +8,20 @@ run.
 {% macro check_quarantine() %}
     {% if execute %}
         {% set too_many = [] %}
-        {% for raw in raw_sources() %}
+        {% for row in run_query(quarantined_shares()).rows %}
             {% set limit = table_rule(
-                raw.source_name, raw.name, "quarantine_limit", var("quarantine_limit")
+                row[0], row[1], "quarantine_limit", var("quarantine_limit")
             ) %}
-            {% for row in run_query(
-                "select reason_code, column_name, is_row, row_count, rows_in from ("
-                ~ quarantined_shares(raw) ~ ") as shares where row_count > rows_in * " ~ limit
-                ~ " and row_count > " ~ var("quarantine_tolerated_rows")
-            ).rows %}
+            {% if row[5] > row[6] * limit %}
                 {% do too_many.append(
-                    raw.source_name ~ "." ~ raw.name ~ ": "
-                    ~ (row[0] ~ (" in column " ~ row[1] if row[1] else "")) ~ ", "
-                    ~ "{:,} of {:,}".format(row[3] | int, row[4] | int)
-                    ~ (" rows are in quarantine" if row[2] else " values are read as null") ~ " ("
-                    ~ "{:.1%}".format(row[3] / row[4]) ~ ", the limit is " ~ "{:.1%}".format(limit)
+                    row[0] ~ "." ~ row[1] ~ ": " ~ row[2]
+                    ~ (" in column " ~ row[3] if row[3] else "") ~ ", "
+                    ~ "{:,} of {:,}".format(row[5] | int, row[6] | int)
+                    ~ (" rows are in quarantine" if row[4] else " values are read as null") ~ " ("
+                    ~ "{:.1%}".format(row[5] / row[6]) ~ ", the limit is " ~ "{:.1%}".format(limit)
                     ~ ")"
                 ) %}
-            {% endfor %}
+            {% endif %}
         {% endfor %}
         {% if too_many %}
             {% do exceptions.raise_compiler_error(
@@ -41,38 +37,58 @@ run.
 
 
 {#
-For one raw table: the quarantined rows and values by reason, and the rows over all reasons, beside
-all rows of the table.
+The quarantined rows and values of each raw table by reason, and its rows over all reasons, beside
+all rows of the table; only those that are more than quarantine_tolerated_rows.
 #}
-{% macro quarantined_shares(raw) %}
-    {% set condition = "source_system = '" ~ raw.source_name ~ "' and table_name = '" ~ raw.name
-        ~ "'" %}
-    select
-        shares.*,
-        landed.rows_in
-    from (
+{% macro quarantined_shares() %}
+    with
+
+    by_reason as (
         select
+            source_system,
+            table_name,
             reason_code,
             column_name,
             is_row,
             sum(row_count) as row_count
         from {{ this }}
-        where {{ condition }}
-        group by reason_code, column_name, is_row
+        group by source_system, table_name, reason_code, column_name, is_row
+    ),
+
+    shares as (
+        select * from by_reason
         union all
         select
+            source_system,
+            table_name,
             'all reasons' as reason_code,
             {{ as_text("null") }} as column_name,
             true as is_row,
             sum(row_count) as row_count
-        from {{ this }}
-        where {{ condition }} and is_row
-        having count(distinct reason_code || coalesce(column_name, '')) > 1
-    ) as shares
-    cross join (
-        select sum(rows_in) as rows_in from {{ relation_of("int_raw_rows") }}
-        where {{ condition }}
-    ) as landed
+        from by_reason
+        where is_row
+        group by source_system, table_name
+        having count(*) > 1
+    ),
+
+    landed as (
+        select
+            source_system,
+            table_name,
+            sum(rows_in) as rows_in
+        from {{ relation_of("int_raw_rows") }}
+        group by source_system, table_name
+    )
+
+    select
+        shares.*,
+        landed.rows_in
+    from shares
+    inner join landed
+        on shares.source_system = landed.source_system
+        and shares.table_name = landed.table_name
+    where shares.row_count > {{ var("quarantine_tolerated_rows") }}
+    order by shares.source_system, shares.table_name, shares.row_count desc
 {% endmacro %}
 
 
@@ -83,18 +99,7 @@ receipt or send that is not there. The limit is the var orphan_limit, or a table
 {% macro check_orphans() %}
     {% if execute %}
         {% set too_many = [] %}
-        {% for row in run_query(
-            "select orphans.source_system, orphans.table_name, orphans.column_name, orphans.row_count,"
-            ~ " landed.rows_in from (select source_system, table_name, column_name, count(*) as"
-            ~ " row_count from " ~ this ~ " where replaced_at is null"
-            ~ " group by source_system, table_name, column_name) as orphans inner join (select"
-            ~ " source_system, table_name, sum(rows_in) as rows_in from "
-            ~ relation_of("int_raw_rows") ~ " group by source_system, table_name) as landed"
-            ~ " on orphans.source_system = landed.source_system"
-            ~ " and orphans.table_name = landed.table_name"
-            ~ " where orphans.row_count > " ~ var("quarantine_tolerated_rows")
-            ~ " order by 1, 2, 3"
-        ).rows %}
+        {% for row in run_query(orphaned_shares()).rows %}
             {% set limit = table_rule(row[0], row[1], "orphan_limit", var("orphan_limit")) %}
             {% if row[3] > row[4] * limit %}
                 {% do too_many.append(
@@ -110,10 +115,49 @@ receipt or send that is not there. The limit is the var orphan_limit, or a table
                 "Too many rows refer to something that is not there:\n  - "
                 ~ too_many | join("\n  - ")
                 ~ "\nSee whether the table that they refer to is missing, was loaded in part, or"
-                ~ " writes its ids in another way (docs/quality.md, unknown_reference). Raise the var"
-                ~ " orphan_limit where this is normal. Nothing was scored: the marts stay as they"
-                ~ " were."
+                ~ " writes its ids in another way (docs/quality.md, unknown_reference). Raise the"
+                ~ " var orphan_limit where this is normal. Nothing was scored: the scores stay as"
+                ~ " they were."
             ) %}
         {% endif %}
     {% endif %}
+{% endmacro %}
+
+
+{#
+The rows of each table that refer to nothing by a column, beside all rows of the table; only those
+that are more than quarantine_tolerated_rows.
+#}
+{% macro orphaned_shares() %}
+    with
+
+    orphans as (
+        select
+            source_system,
+            table_name,
+            column_name,
+            count(*) as row_count
+        from {{ this }}
+        where replaced_at is null
+        group by source_system, table_name, column_name
+    ),
+
+    landed as (
+        select
+            source_system,
+            table_name,
+            sum(rows_in) as rows_in
+        from {{ relation_of("int_raw_rows") }}
+        group by source_system, table_name
+    )
+
+    select
+        orphans.*,
+        landed.rows_in
+    from orphans
+    inner join landed
+        on orphans.source_system = landed.source_system
+        and orphans.table_name = landed.table_name
+    where orphans.row_count > {{ var("quarantine_tolerated_rows") }}
+    order by orphans.source_system, orphans.table_name, orphans.column_name
 {% endmacro %}

@@ -79,8 +79,8 @@ another row.
 #}
 {% macro keyed_rows(source_name, table_name, condition) %}
     {% set relation = source(source_name, table_name) %}
-    {% set usable = "_rejected is null and not " ~ is_erased(contract_columns(source_name, table_name))
-        ~ " and " ~ condition %}
+    {% set erased = is_erased(contract_columns(source_name, table_name)) %}
+    {% set usable = "_rejected is null and not " ~ erased ~ " and " ~ condition %}
     {% set identity = row_identity(source_name, table_name) %}
     {% if not has_rows_without_key(source_name, table_name, condition) %}
     select
@@ -118,7 +118,8 @@ another row.
 {# Whether the key columns of a raw row are all filled, as SQL. #}
 {% macro has_key(source_name, table_name) %}
     {% set columns = key_columns(source_name, table_name) %}
-    {{ return("(" ~ columns | join(" is not null and ") ~ " is not null)" if columns else "false") }}
+    {% if not columns %}{{ return("false") }}{% endif %}
+    {{ return("(" ~ columns | join(" is not null and ") ~ " is not null)") }}
 {% endmacro %}
 
 
@@ -133,6 +134,7 @@ another row.
     {% endfor %}
     {% if not key_columns(source_name, table_name) %}{{ return(true) }}{% endif %}
     {% if not optional %}{{ return(false) }}{% endif %}
+    {% if not load_relation(source(source_name, table_name)) %}{{ return(true) }}{% endif %}
     {{ return(run_query(
         "select 1 from " ~ source(source_name, table_name) ~ " where (" ~ optional | join(" or ")
         ~ ") and " ~ condition ~ " limit 1"
@@ -159,8 +161,10 @@ are equal. Raw text is trimmed: no key begins with a space, but the hash of all 
         {% do required.append(name) %}
     {% endfor %}
     {% if required | length == key | length %}{{ return(by_key) }}{% endif %}
-    {{ return("case when " ~ has_key(source_name, table_name) ~ " then " ~ by_key ~ " else " ~ by_all
-        ~ " end") }}
+    {{ return(
+        "case when " ~ has_key(source_name, table_name) ~ " then " ~ by_key ~ " else " ~ by_all
+        ~ " end"
+    ) }}
 {% endmacro %}
 
 

@@ -38,7 +38,8 @@ the table's own rows: a run that is killed repeats work and loses none.
 
 
 {#
-The run up to which a model (this one, if none is named) has processed what lies before it. A literal.
+The run up to which a model (this one, if none is named) has processed what lies before it, as a
+literal.
 #}
 {% macro mark(model_name=none) %}
     {% set found = mark_of(model_name or this.identifier, "processed_at") %}
@@ -630,15 +631,15 @@ and lookup_hash; a table that holds all its rows each time needs none.
 
 
 {#
-The rows of a staging table: its last select. Beside keep_replaced()'s columns it keeps loaded_at, the
-load time of the version that is staged, and is_vanished: the raw table holds no version of the row
-any more.
+The rows of a staging table: its last select. Beside the columns of keep_replaced() it keeps
+loaded_at, the load time of the version that is staged, and is_vanished: the raw table holds no
+version of the row any more.
 
 rows: name of the CTE with the rows as they are now. read: name of the CTE with the raw rows that
-were read (current_rows). An increment takes a version that it read in place of the staged one unless
-it was loaded earlier. Of the rows that were loaded on changed days it looks for those that vanished:
-they are removed from a full copy, else kept and marked. Rows whose version or mark changes and
-nothing else have no written_at here: they are updated in place, as no model has to follow.
+were read (current_rows). An increment takes a version that it read in place of the staged one
+unless it was loaded earlier. Among the rows that were loaded on changed days it looks for those
+that vanished: they are removed from a full copy, else kept and marked. A row of which loaded_at or
+is_vanished alone changes has no written_at here: it is updated in place, as no model has to follow.
 #}
 {% macro keep_staged(rows, read, clustered_by=none, found_by=none) %}
     {% set key = config.get("unique_key") %}

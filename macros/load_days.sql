@@ -246,7 +246,9 @@ load days include a changed one.
             {{ spans_load_days(raw.days) }}
             or row_key_hash in (
                 select row_key_hash from {{ arguments["temp_relation"] }}
-                where source_system = '{{ raw.source_name }}' and table_name = '{{ raw.table_name }}'
+                where
+                    source_system = '{{ raw.source_name }}'
+                    and table_name = '{{ raw.table_name }}'
             )
         )
         {% endif %};
@@ -255,7 +257,33 @@ load days include a changed one.
 {% endmacro %}
 
 
-{# Whether one of some load days lies between the first and the last of a row of int_landed_again. #}
+{#
+Whether a raw row may have several versions or be a deletion, as SQL. In an increment, of the rows
+that it reads and of those whose load days include a changed one. raw: of changed_raw_tables().
+#}
+{% macro may_have_versions(raw) %}
+    {% set hash = key_hash(row_identity(raw.source_name, raw.table_name)) %}
+    {{ hash }} in (
+        select {{ hash }}
+        from {{ source(raw.source_name, raw.table_name) }} as again
+        where again._rejected is null
+        {% if raw.condition != "true" %}
+            and {{ raw.condition }}
+        union all
+        select identity_hash from {{ this }}
+        where
+            source_system = '{{ raw.source_name }}'
+            and table_name = '{{ raw.table_name }}'
+            and {{ spans_load_days(raw.days) }}
+        {% else %}
+        group by {{ hash }}
+        having count(*) > 1 or max(case when again._is_deleted then 1 end) = 1
+        {% endif %}
+    )
+{% endmacro %}
+
+
+{# Whether one of some load days lies between a row's first and last, in int_landed_again. #}
 {% macro spans_load_days(days) %}
     {% set spans = [] %}
     {% for day in days %}

@@ -152,7 +152,8 @@ where a row may be known by all its columns.
 #}
 {% macro deletion_names(source) %}
     {% set conditions, key = {}, source.config.meta.get("key", []) %}
-    {% set has_key = "not (" ~ key | join(" is not null and ") ~ " is not null) and " if key else "" %}
+    {% set is_filled = "(" ~ key | join(" is not null and ") ~ " is not null)" %}
+    {% set has_key = "not " ~ is_filled ~ " and " if key else "" %}
     {% for name, column in source.columns.items() if column.config.meta.get("required") %}
         {% do conditions.update({name: has_key ~ name ~ " is null"}) %}
     {% endfor %}

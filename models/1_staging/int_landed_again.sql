@@ -5,27 +5,7 @@ with
 
 versions as (
     {% for raw in changed_raw_tables() %}
-    {% set identity = row_identity(raw.source_name, raw.table_name) %}
     {% set order = version_order(raw.source_name, raw.table_name) %}
-    {% set has_versions %}
-        {{ key_hash(identity) }} in (
-            select {{ key_hash(identity) }}
-            from {{ source(raw.source_name, raw.table_name) }} as again
-            where again._rejected is null
-            {% if raw.condition != "true" %}
-                and {{ raw.condition }}
-            union all
-            select identity_hash from {{ this }}
-            where
-                source_system = '{{ raw.source_name }}'
-                and table_name = '{{ raw.table_name }}'
-                and {{ spans_load_days(raw.days) }}
-            {% else %}
-            group by {{ key_hash(identity) }}
-            having count(*) > 1 or max(case when again._is_deleted then 1 end) = 1
-            {% endif %}
-        )
-    {% endset %}
     select
         '{{ raw.source_name }}' as source_system,
         '{{ raw.table_name }}' as table_name,
@@ -40,7 +20,9 @@ versions as (
         select
             *,
             {{ row_content(raw.source_name, raw.table_name) }} as content
-        from ({{ keyed_rows(raw.source_name, raw.table_name, "(" ~ has_versions ~ ")") }}) as keyed
+        from (
+            {{ keyed_rows(raw.source_name, raw.table_name, may_have_versions(raw)) }}
+        ) as keyed
     ) as landed
     {{ "union all" if not loop.last }}
     {% else %}

@@ -50,7 +50,10 @@ QUALITY = r"9_quality|macros/(judged|drifts|profile|sample_of|of_column|say_what
 ELSEWHERE = rf"^(?!.*({QUALITY}))"
 LATER = {
     "quality": (["test_quality.py"], QUALITY),
-    "staging": (["test_staging.py"], "1_staging|current_rows|newly_landed|raw_sources"),
+    "staging": (
+        ["test_staging.py", "test_changed_loads.py"],
+        "1_staging|current_rows|load_days|raw_sources",
+    ),
     "erasure": (["test_erasure.py"], "eras|hash_identifier"),
     "golden customers": (["test_golden.py"], rf"{ELSEWHERE}(models|macros)"),
     "raw contract": (["test_raw_contract.py"], rf"{ELSEWHERE}(macros|models/1_staging)"),

@@ -139,6 +139,8 @@ HEADERS = {
     "raw_loyalty.products": "product_id,category,_loaded_at",
     "raw_loyalty.store_visits": "visit_id,member_id,visit_type,visited_at,_loaded_at",
     "raw_loyalty.benefits": "benefit_id,benefit_name",
+    "raw_app.devices": "device_id,customer_id,installed_at,_loaded_at",
+    "raw_loyalty.transaction_lines": "transaction_id,line_id,product_id,amount,_loaded_at",
 }
 FIRST = {
     "raw_crm.customers": ["C1,se,2026-01-01,,{NOW}", "C2,se,2026-01-01,,{NOW}"],
@@ -156,6 +158,9 @@ FIRST = {
         "v1,M1,visit,2026-06-01,{NOW}", "v2,M1,visit,2026-06-02,2099-01-01",
     ],
     "raw_loyalty.benefits": ["b1,Repair", "b2,Tailor"],
+    # Two keys of two columns whose texts would be one if they were joined by a separator.
+    "raw_app.devices": ["d|C,1,2026-06-01,{NOW}", "d,C|1,2026-06-01,{NOW}"],
+    "raw_loyalty.transaction_lines": ["t|1,1,p1,5,{NOW}", "t,1|1,p1,5,{NOW}"],
 }  # fmt: skip
 SECOND = FIRST | {
     # Updated in place: as many rows, s1 about another touchpoint.
@@ -190,6 +195,8 @@ SECOND = FIRST | {
     ],
 }  # fmt: skip
 THIRD = SECOND | {
+    # The file is gone.
+    "raw_crm.surveys": [],
     # The source corrected the load time of v2.
     "raw_loyalty.store_visits": [
         "v1,M1,visit,2026-06-01,{NOW}",
@@ -212,6 +219,9 @@ def write(raw: Path, tables: dict[str, list[str]]) -> None:
     for table, lines in tables.items():
         path = raw / f"{table.replace('.', '/')}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not lines:
+            path.unlink()
+            continue
         rows = [line.format(NOW=NOW, LATER=LATER) for line in lines]
         path.write_text("\n".join([HEADERS[table], *rows]) + "\n")
 
@@ -288,8 +298,10 @@ def test_rows_that_leave_a_full_copy_are_deleted(runs):
 
 def test_a_load_time_of_2099_hides_no_later_row_and_is_reported(runs):
     assert staged(runs[1], "raw_loyalty.store_visits", "visit_id") == [("v1",), ("v3",)]
-    reported = "select table_name, reason_code, row_count from engagement_marts.rpt_quarantine"
-    assert runs[1].ask(reported) == [("store_visits", "implausible_load_time", 1)]
+    reported = """
+        select table_name, row_count from engagement_marts.rpt_quarantine
+        where reason_code = 'implausible_load_time'"""
+    assert runs[1].ask(reported) == [("store_visits", 1)]
     (raw_row,) = runs[1].ask("select raw_row from engagement_staging.int_quarantined_rows")
     assert "2099" in raw_row[0]
 
@@ -309,7 +321,92 @@ def test_rows_without_load_times_are_compared_in_every_run(runs):
     assert found == [("b1", "Repairs", False), ("b2", "Tailor", True)]
 
 
+def test_a_table_whose_file_is_gone_stays_staged_and_is_reported(runs):
+    found = staged(runs[2], "raw_crm.surveys", "survey_id, touchpoint, is_vanished")
+    assert found == [("s1", "web", True), ("s2", "store", True)]
+    assert reconciliation(runs[2])["raw_crm.surveys"]["vanished"] == 2
+
+
+@pytest.mark.parametrize("table", ["raw_app.devices", "raw_loyalty.transaction_lines"])
+def test_keys_of_several_columns_do_not_collide_through_a_separator(runs, table):
+    assert len(staged(runs[0], table, "row_key")) == 2
+
+
 def test_equal_rows_of_one_load_are_two_and_the_next_load_adds_none(runs):
     for run in runs:
         assert len(staged(run, "raw_crm.preferences", "row_key")) == 2
     assert reconciliation(runs[1])["raw_crm.preferences"]["duplicate"] == 2
+
+
+# --- gates ---------------------------------------------------------------------------------------
+
+
+def company(customers: int, visits: list[str]) -> dict[str, list[str]]:
+    """So many customers, each with a card, and these visits to a store."""
+    return {
+        "raw_crm.customers": [f"C{n},se,2026-01-01,,{NOW}" for n in range(customers)],
+        "raw_loyalty.members": [f"M{n},C{n},2026-01-01,{NOW}" for n in range(customers)],
+        "raw_loyalty.store_visits": visits,
+    }
+
+
+GOOD = [f"v{n},M{n % 40},visit,2026-05-20,{{NOW}}" for n in range(400)]
+
+
+def gate(folder: Path, visits: list[str], **variables) -> str:
+    """What a build says that these visits stop; empty where they don't."""
+    write(folder / "raw", company(40, visits))
+    done = Project(folder / "build", folder / "raw", variables=variables).attempt("run", *STAGING)
+    return done.stdout if done.returncode else ""
+
+
+# 15 rows for each of two reasons: 3.5 % of 430 rows each, 7 % together; the limit is 5 %.
+TWO_REASONS = [f"w{n},M1,flight,2026-06-01,{{NOW}}" for n in range(15)] + [
+    f"x{n},M1,visit,1850-01-01,{{NOW}}" for n in range(15)
+]
+
+
+def test_two_reasons_that_are_few_apart_and_too_many_together_stop_the_run(tmp_path):
+    said = gate(tmp_path, GOOD + TWO_REASONS)
+    assert "raw_loyalty.store_visits: all reasons, 30 of 430 rows are in quarantine (7.0%" in said
+    database = Project(tmp_path / "build", tmp_path / "raw")
+    tables = "select table_name from information_schema.tables where table_name like 'stg_%'"
+    assert database.ask(tables) == [("stg_crm__erasure_requests",)], "nothing else was staged"
+
+
+def test_a_limit_of_ones_own_for_a_table_lets_them_pass(tmp_path):
+    rules = {"raw_loyalty.store_visits": {"quarantine_limit": 0.1}}
+    assert gate(tmp_path, GOOD + TWO_REASONS, raw_table_rules=rules) == ""
+
+
+def test_too_many_load_times_in_the_future_stop_the_run(tmp_path):
+    future = [f"y{n},M1,visit,2026-06-01,2099-01-01" for n in range(40)]
+    assert "implausible_load_time in column _loaded_at, 40 of 440 rows" in gate(
+        tmp_path, GOOD + future
+    )
+
+
+@pytest.mark.parametrize(("strangers", "stops"), [(90, False), (120, True)])
+def test_more_than_a_fifth_of_rows_of_unknown_cards_stop_the_run(tmp_path, strangers, stops):
+    """90 of 490 are 18.4 %, 120 of 520 are 23.1 %."""
+    unknown = [f"z{n},nobody{n},visit,2026-06-01,{NOW}" for n in range(strangers)]
+    said = gate(tmp_path, GOOD + unknown)
+    expected = (
+        "120 of 520 rows have a member_id that no other table knows (23.1%, the limit is 20.0%)"
+    )
+    assert (expected in said) == stops == bool(said)
+
+
+def test_near_real_time_stops_at_the_gates_and_leaves_the_scores(tmp_path):
+    write(tmp_path / "raw", company(40, GOOD))
+    period = {"reference_start_date": "2026-05-01", "reference_end_date": "2026-05-31"}
+    settings = {"score_start_date": "2026-05-01", **period}
+    project = Project(tmp_path / "build", tmp_path / "raw", variables=settings).build()
+    scores = "select customer_id, score from engagement_marts.fct_engagement_scores order by all"
+    before = project.ask(scores)
+    late = [line.replace("{NOW}", "{LATER}") for line in TWO_REASONS]
+    write(tmp_path / "raw", company(40, [*GOOD, *late, "n1,M1,visit,2026-06-10,{LATER}"]))
+    stopped = project.attempt("run", "--selector", "near_real_time")
+    assert stopped.returncode == 1
+    assert "all reasons, 30 of 431 rows are in quarantine" in stopped.stdout
+    assert before and project.ask(scores) == before

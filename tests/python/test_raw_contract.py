@@ -128,8 +128,8 @@ def test_the_same_rows_landed_otherwise_give_the_same_scores(demo, builds, name)
 
 def test_a_load_time_is_utc_whatever_the_clock_of_its_source(demo, builds):
     loads = """
-        select model_name, max(loaded_until) from engagement_staging.int_marks
-        where model_name like 'stg_loyalty__%' group by all order by all"""
+        select table_name, max(newest_loaded_at) from engagement_staging.int_raw_rows
+        where source_system = 'raw_loyalty' group by all order by all"""
     found = builds["csv_and_another_clock"].ask(loads)
     assert len(found) > 5
     assert found == demo.ask(loads)

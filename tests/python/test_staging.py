@@ -110,5 +110,5 @@ def test_too_many_rows_that_cannot_be_used_stop_the_build_and_are_counted(demo, 
     ).fetchall()[0]
     done = Project(tmp_path / "build", raw).attempt("run", "--select", "path:models/1_staging")
     assert done.returncode != 0
-    share = f"{bad:,} of {rows:,} rows are set aside ({bad / rows:.1%}, at most 5.0% may be)"
+    share = f"{bad:,} of {rows:,} rows are in quarantine ({bad / rows:.1%}, the limit is 5.0%)"
     assert re.search(rf"raw_crm\.consents: \w+ in column channel, {re.escape(share)}", done.stdout)
