@@ -292,15 +292,14 @@ class Changes:
             return f"{count} implausible load times of {table} mended"
         at = self.chance.choice(IMPLAUSIBLE) + timedelta(seconds=self.chance.uniform(0, 3_600))
         kind = self.chance.choice(["new rows", "corrections", "rows in place"])
-        some = self._some(table, 3)
-        if kind == "rows in place":
-            current, newest = self.landing.current(table), self.landing.newest(table)
-            among = self.landing.numbers(table, self._may_vanish(newest), current)
+        may_vanish = self._may_vanish(self.landing.newest(table))
+        among = self.landing.numbers(table, may_vanish, self.landing.current(table))
+        if kind == "rows in place" and among:
             count = self._again(table, self._some(table, 3, among), {}, at, in_place=True)
         else:
             is_new = kind == "new rows"
             values = self._new_row(table, 1)[0] if is_new else self._correction(table)
-            count = self._again(table, some, values, at)
+            count = self._again(table, self._some(table, 3), values, at)
         return f"{count} {kind} of {table} loaded at {at:%Y-%m-%d}"
 
     def vanish(self) -> str:
@@ -421,9 +420,14 @@ class Changes:
         return self.chance.choice(self._with_rows(among or [*SHAPES, *DATED]))
 
     def _vanishing_table(self) -> str:
-        """A table, half of the time one whose vanished rows are deleted ones."""
-        deleted = self._with_rows([*self.deleted])
-        return self._table(deleted if deleted and self.chance.random() < 0.5 else None)
+        """A table with rows that may vanish, half of the time one where that deletes them."""
+        tables = [
+            table
+            for table in self._with_rows([*SHAPES, *DATED])
+            if self.landing.numbers(table, self._may_vanish(self.landing.newest(table)))
+        ]
+        deleted = [table for table in tables if table in self.deleted]
+        return self.chance.choice(deleted if deleted and self.chance.random() < 0.5 else tables)
 
     def _read_tables(self) -> list[str]:
         """The tables whose rows have all been read by a run."""

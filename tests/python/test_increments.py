@@ -8,36 +8,28 @@ something else than the full refresh, the test prints its steps and where they f
 import csv
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from signal import SIGKILL
-from subprocess import CompletedProcess
 
 import duckdb
-import histories
 import pytest
-import yaml
-from changes import Changes
 from comparison import BOOKKEEPING_RELATIONS, differences, relations
 from harness import (
-    ROOT,
     SCORE_KEY,
     SCORES,
     Project,
     copy_project,
-    demo_contract,
     generate,
     same_rows,
 )
-from histories import History, run_and_kill
-from landing import LAST_LOAD, SHAPES, Landing, literal
+from histories import CUSTOMERS, History, run_and_kill
+from landing import LAST_LOAD, Landing, literal
 from test_own_scorecard import SEEDS
 
-CUSTOMERS = 120
 SEED_NUMBERS = range(int(os.environ.get("HISTORIES", "5")))
 
 
@@ -110,52 +102,6 @@ def play(seed: int, folder: Path, bench: Bench) -> None:
 @pytest.mark.parametrize("history", SEED_NUMBERS, ids="seed_{}".format)
 def test_a_random_history_of_runs_ends_in_what_a_full_refresh_gives(endings, history):
     endings[history].result()
-
-
-@dataclass(frozen=True)
-class Idle(Project):
-    """A project whose runs do nothing, as if each full refresh had been killed."""
-
-    def dbt(self, *command: str) -> "Idle":
-        return self
-
-    def attempt(self, *command: str, **_) -> CompletedProcess:
-        return CompletedProcess(command, 1, "The last full refresh did not finish.", "")
-
-
-def test_five_histories_make_every_kind_of_change(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr(Idle, "manifest", bench.whole.manifest)
-    monkeypatch.setattr(histories, "Project", Idle)
-    monkeypatch.setattr(histories, "run_and_kill", lambda *_: -SIGKILL)
-    monkeypatch.setattr(histories, "miscounted", lambda *_: [])
-    made, deleted = Counter(), 0
-    for seed in range(5):
-        history = History(seed, tmp_path / str(seed), bench.raw, bench.source, bench.seeded)
-        history.play()
-        made += history.changes.made
-        deleted += any(history.landing.count_vanished(table) for table in history.deleted)
-    methods = {name for name, method in vars(Changes).items() if callable(method)}
-    kinds = {name for name in methods if name[0] != "_"} - {"make"}
-    kinds |= {"undone", "redone", "kill_full_refresh"}
-    assert [kind for kind in sorted(kinds) if not made[kind]] == []
-    assert deleted > 0
-
-
-def test_the_histories_know_every_table_of_the_raw_contract():
-    assert SHAPES.keys() == demo_contract().keys()
-
-
-def test_the_contract_names_the_keys_that_the_histories_tell_rows_apart_by():
-    """Both were written by hand, apart from each other."""
-    for file in sorted(ROOT.glob("models/1_staging/*/_*__sources.yml")):
-        for source in yaml.safe_load(file.read_text())["sources"]:
-            for table in source["tables"]:
-                name = f"{source['name']}.{table['name']}"
-                if name in SHAPES:
-                    meta, shape = table.get("config", {}).get("meta", {}), SHAPES[name]
-                    assert meta.get("id") == shape.id, name
-                    key = meta.get("id_within", [] if shape.id else meta.get("key", []))
-                    assert [*shape.key] == key, name
 
 
 def copied(project: Project, folder: Path) -> Project:
