@@ -1,6 +1,7 @@
 """Compares two databases table by table: what differs, where it first does, and how."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,6 +19,13 @@ BOOKKEEPING_RELATIONS = {
     "int_unsegmented_scores", "int_carried_scores", "int_restated_scorecards",
     "int_restated_segments",
 }  # fmt: skip
+
+# What counts the rows that raw files hold now.
+RAW_BOOKKEEPING = {
+    "int_raw_rows", "int_landed_again", "int_quarantined_rows", "rpt_quarantine",
+    "rpt_row_reconciliation",
+}  # fmt: skip
+PLACES = ["staged", "duplicate", "superseded", "deleted", "quarantined", "erased"]
 
 
 @dataclass(frozen=True)
@@ -101,12 +109,14 @@ def declared_keys(nodes: dict) -> dict[str, tuple[str, ...]]:
     return keys
 
 
-def differences(found: Project, expected: Project) -> list[str]:
+def differences(found: Project, expected: Project, without: Collection[str] = ()) -> list[str]:
     """What is not the same in two databases, one line per relation; empty where all is."""
     lines = []
     with found.connect() as one, expected.connect() as other:
         found_columns = columns_of(one)
         for relation in relations(expected, other):
+            if relation.name in without:
+                continue
             types = found_columns.get((relation.schema, relation.name))
             if types is None:
                 lines.append(f"{relation.name} is missing")
@@ -175,3 +185,33 @@ def first(key: list[str], test: str, column: str, judge: duckdb.DuckDBPyConnecti
     row = judge.execute(sql).fetchall()[0]
     at = ", ".join(f"{name} {value}" for name, value in zip(key, row, strict=False))
     return f"at {at}" + (f": {row[-2]!r}, expected {row[-1]!r}" if at_fault else "")
+
+
+def miscounted(project: Project, counts: dict[str, int]) -> list[str]:
+    """The raw tables whose rows are not as many as counted, or are not all accounted for."""
+    rows = project.ask(f"""
+        select source_system || '.' || table_name, rows_in,
+            {" + ".join(f"rows_{place}" for place in PLACES)} - rows_vanished
+        from engagement_marts.rpt_row_reconciliation order by all""")
+    assert {table for table, *_ in rows} == counts.keys()
+    return [
+        f"{table}: {counts[table]} rows in the raw files, rows_in {rows_in}, accounted {accounted}"
+        for table, rows_in, accounted in rows
+        if not counts[table] == rows_in == accounted
+    ]
+
+
+def quarantine_differences(found: Project, expected: Project) -> list[str]:
+    """What the quarantine of the first says otherwise than the second's of rows in raw files."""
+    columns = "source_system, table_name, reasons, is_row, raw_row"
+    sql = f"select distinct {columns} from engagement_staging.int_quarantined_rows"
+    present = " union ".join(
+        f"select '{source['source_name']}', '{source['name']}', _landed"
+        f" from {source['schema']}.{source['identifier']}"
+        for source in found.manifest["sources"].values()
+    )
+    there = {*found.ask(present)}
+    said = {*found.ask(sql)}
+    meant = {row for row in expected.ask(sql) if (row[0], row[1], row[4]) in there}
+    lines = {"too many in quarantine": said - meant, "missing in quarantine": meant - said}
+    return [f"{len(rows)} {kind}, e.g. {min(rows)}" for kind, rows in lines.items() if rows]

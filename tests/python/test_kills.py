@@ -18,9 +18,11 @@ from signal import SIGKILL
 
 import duckdb
 import pytest
+from changes import Changes
 from comparison import differences
 from harness import Project, generate
-from histories import LAST_LOAD, Changes, Landing, run_and_kill
+from histories import run_and_kill
+from landing import LAST_LOAD, Landing
 
 CUSTOMERS = 150
 SEEDS = range(int(os.environ.get("KILLS", "2")))
