@@ -2,9 +2,10 @@
 The rows of a raw table that count: the latest load of each key, also where that is its deletion. In
 an increment, of those keys only that have been loaded since the model last read.
 
-Rows that are set aside (row_rules.sql) don't count; int_quarantined_rows keeps them. Nor do those
-of erased customers (erasure.sql). The contract names a table's key, and its id: the optional column
-that tells rows apart where it is filled.
+Rows that are set aside (row_rules.sql) don't count; int_quarantined_rows keeps them. Rows of erased
+customers (erasure.sql) read as deleted, so that no earlier version with another customer comes back.
+The contract names a table's key, and its id: the optional column that tells rows apart where it is
+filled.
 row_key is the id or, where it is empty, made from the key. Of equally late versions the one counts
 that comes first in the order of its columns, amounts apart. Rows without a load time are read anew
 each time; rows that land with an earlier load time than some that were read count when it lies
@@ -16,12 +17,15 @@ within load_overlap_minutes.
     {% do ref("int_erased_identifiers") %}
     {% set landed %}
         select
-            raw_rows.*,
+            {% set columns = contract_columns(source_name, table_name) %}
+            {% for column in columns if column != "_is_deleted" %}
+            {{ column }},
+            {% endfor %}
+            coalesce(_is_deleted, false) or {{ is_erased(columns) }} as _is_deleted,
             {{ row_key(source_name, table_name) }} as row_key
         from {{ source(source_name, table_name) }} as raw_rows
         where
             _rejected is null
-            and not {{ is_erased(contract_columns(source_name, table_name)) }}
             {% if is_incremental() %}
             and {{ is_newly_landed(source_name, table_name) }}
             {% endif %}

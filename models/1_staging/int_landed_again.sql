@@ -10,6 +10,7 @@ versions as (
         '{{ raw.table_name }}' as table_name,
         row_key,
         _is_deleted,
+        is_erased,
         content,
         row_number() over (
             partition by row_key order by {{ version_order(raw.source_name, raw.table_name) }}
@@ -21,11 +22,11 @@ versions as (
         select
             *,
             {{ row_key(raw.source_name, raw.table_name) }} as row_key,
-            {{ row_content(raw.source_name, raw.table_name) }} as content
+            {{ row_content(raw.source_name, raw.table_name) }} as content,
+            {{ is_erased(contract_columns(raw.source_name, raw.table_name)) }} as is_erased
         from {{ source(raw.source_name, raw.table_name) }}
         where
             _rejected is null
-            and not {{ is_erased(contract_columns(raw.source_name, raw.table_name)) }}
             and {{ key_hash(row_key(raw.source_name, raw.table_name)) }} in (
                 select {{ key_hash(row_key(raw.source_name, raw.table_name)) }}
                 from {{ source(raw.source_name, raw.table_name) }} as again
@@ -45,6 +46,7 @@ versions as (
         cast(null as {{ dbt.type_string() }}) as table_name,
         cast(null as {{ dbt.type_string() }}) as row_key,
         cast(null as boolean) as _is_deleted,
+        cast(null as boolean) as is_erased,
         cast(null as {{ dbt.type_string() }}) as content,
         cast(null as bigint) as version_number,
         cast(null as {{ dbt.type_string() }}) as next_content
@@ -63,8 +65,11 @@ counted as (
             as rows_duplicate,
         count(case when version_number = 1 and _is_deleted then 1 end) as rows_deleted
     from versions
+    where not is_erased
     group by source_system, table_name, row_key
-    having count(*) > 1 or count(case when version_number = 1 and _is_deleted then 1 end) = 1
+    having
+        max(version_number) > 1
+        or count(case when version_number = 1 and _is_deleted then 1 end) = 1
 )
 
 select * from counted

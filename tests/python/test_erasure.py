@@ -4,11 +4,14 @@ import shutil
 import sys
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
+from time import monotonic
 
 import duckdb
 import pytest
 from comparison import differences
-from harness import REQUESTS, ROOT, SCORES, Project, contract, files, same_rows
+from harness import REQUESTS, ROOT, SALT, SCORES, Project, contract, files, same_rows
+from worlds import KEYS, Oracle, World, world, write
 
 sys.path.append(str(ROOT / "scripts"))
 from compact import compact
@@ -283,3 +286,90 @@ def test_a_compacted_database_holds_the_same_marts(erased, tmp_path):
 
 def test_the_contract_tells_how_to_ask():
     assert {"customer_id", "member_id", "email"} <= contract()[REQUESTS].keys()
+
+
+WORLDS = 30
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """Thirty worlds in one raw folder, their staging, and what is certain in each."""
+
+    built: Project
+    oracles: list[Oracle]
+    made: list[World]
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory) -> Worlds:
+    folder = tmp_path_factory.mktemp("worlds")
+    made = [world(number) for number in range(WORLDS)]
+    built = Project(folder / "build", write(made, folder / "raw"))
+    built.build("--select", "path:models/1_staging")
+    return Worlds(built, [Oracle(one) for one in made], made)
+
+
+def salted(text: str) -> str:
+    return sha256((SALT + text).encode()).hexdigest()
+
+
+def test_over_30_worlds_what_is_certain_is_erased_and_nothing_else(worlds):
+    expected = {what for oracle in worlds.oracles for what in oracle.identifiers()}
+    hashed = {(kind, salted(name)): (kind, name) for kind, name in expected}
+    every = {(kind, salted(name)): (kind, name)
+             for oracle in worlds.oracles for kind, name in oracle.owners}  # fmt: skip
+    found = set(worlds.built.ask("""
+        select identifier_type, identifier_hash
+        from engagement_staging.int_erased_identifiers"""))  # fmt: skip
+    assert {kind for kind, _ in expected} == {
+        "account", "card", "email", "visitor", "session", "contact", "receipt",
+    }  # fmt: skip
+    assert sorted(every.get(what, what) for what in found - hashed.keys()) == []
+    assert sorted(hashed[what] for what in hashed.keys() - found) == []
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_over_30_worlds_nobody_else_loses_a_row(worlds, table):
+    schema, name = table.removeprefix("raw_").split(".")
+    key = "event_id" if name == "events" else KEYS[table]
+    staged = {value for (value,) in worlds.built.ask(
+        f"select {key} from engagement_staging.stg_{schema}__{name}")}  # fmt: skip
+    expected = {value for oracle in worlds.oracles for value in oracle.kept(table)}
+    assert staged == expected
+    others, kept = set(), 0
+    for oracle, one in zip(worlds.oracles, worlds.made, strict=True):
+        asked = {person for person in one.asked}
+        others |= {value for (found_in, value), person in one.truth.items()
+                   if found_in == table and person not in asked}  # fmt: skip
+        kept += len(oracle.rows[table])
+    assert others - staged == set()
+    assert len(others) > 50
+    assert len(staged) < kept
+
+
+def chained(shape: str, count: int = 50) -> list[tuple[str, str]]:
+    """Merges of accounts a0 to a49 into each other."""
+    return {
+        "chain": [(f"a{n}", f"a{n + 1}") for n in range(count - 1)],
+        "star": [(f"a{n}", "a0") for n in range(1, count)],
+        "circle": [(f"a{n}", f"a{(n + 1) % count}") for n in range(count)],
+    }[shape]
+
+
+@pytest.mark.parametrize("shape", ["chain", "star", "circle"])
+def test_somebody_with_50_merged_accounts_is_erased_within_seconds(tmp_path, shape):
+    made = World()
+    for n in range(50):
+        made.land("raw_crm.customers", customer_id=f"a{n}", email=f"a{n}@x.test")
+    for one, other in chained(shape):
+        made.land("raw_crm.customer_merges", from_customer_id=one, into_customer_id=other)
+    made.land("raw_crm.customers", customer_id="b0", email="b0@x.test")
+    made.land("raw_crm.erasure_requests", customer_id="a17")
+    built = Project(tmp_path / "build", write([made], tmp_path / "raw"))
+    began = monotonic()
+    built.build("--select", "+int_erased_identifiers")
+    assert monotonic() - began < 60
+    found = built.ask("""
+        select identifier_type, count(*) from engagement_staging.int_erased_identifiers
+        group by all order by all""")
+    assert found == [("account", 50), ("email", 50)]
