@@ -17,11 +17,9 @@ within load_overlap_minutes.
     {% do ref("int_erased_identifiers") %}
     {% set landed %}
         select
-            {% set columns = contract_columns(source_name, table_name) %}
-            {% for column in columns if column != "_is_deleted" %}
-            {{ column }},
-            {% endfor %}
-            coalesce(_is_deleted, false) or {{ is_erased(columns) }} as _is_deleted,
+            {{ all_columns_but("raw_rows", "_is_deleted") }},
+            coalesce(_is_deleted, false)
+            or {{ is_erased(contract_columns(source_name, table_name)) }} as _is_deleted,
             {{ row_key(source_name, table_name) }} as row_key
         from {{ source(source_name, table_name) }} as raw_rows
         where
@@ -60,6 +58,20 @@ within load_overlap_minutes.
     where is_repeated
     {{ latest }}
     {% endif %}
+{% endmacro %}
+
+
+{# All columns of a relation but one, as SQL. #}
+{% macro all_columns_but(relation, column) %}
+    {{ return(adapter.dispatch("all_columns_but")(relation, column)) }}
+{% endmacro %}
+
+{% macro duckdb__all_columns_but(relation, column) %}
+    {{- return(relation ~ ".* exclude (" ~ column ~ ")") -}}
+{% endmacro %}
+
+{% macro spark__all_columns_but(relation, column) %}
+    {{- return(relation ~ ".* except (" ~ column ~ ")") -}}
 {% endmacro %}
 
 

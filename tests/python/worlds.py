@@ -110,10 +110,11 @@ def world(number: int, seed: int = 7) -> World:
                 },
                 "of nobody": {},
             }  # fmt: skip
-            if random.random() < 0.3:  # corrected: it was put on somebody else before
+            kind = random.choice(list(holder))
+            # Corrected: it was put on somebody else before.
+            if kind != "of nobody" and random.random() < 0.3:
                 made.land("raw_loyalty.members", None, member_id=card,
                           customer_id=account(other(person)))  # fmt: skip
-            kind = random.choice(list(holder))
             made.land("raw_loyalty.members", person, member_id=card, **holder[kind])
             for m in range(2):
                 made.land("raw_loyalty.transactions", person, member_id=card,
@@ -259,8 +260,9 @@ class Oracle:
 
     def identifiers(self) -> set[tuple[str, str]]:
         """What the list of erased identifiers must hold, in clear."""
-        loose = {("account", f"card:{name}") for kind, name in self.certain if kind == "card"}
-        return self.certain | loose
+        cards = {row["member_id"] for row in self.rows["raw_loyalty.members"]}
+        return self.certain | {("account", f"card:{card}") for card in cards
+                               if ("card", card) in self.certain}  # fmt: skip
 
     def names_erased(self, row: dict) -> bool:
         named = {(KINDS[c], row[c].lower() if c == "email" else row[c])
