@@ -32,6 +32,13 @@ certain as (
     where is_certain
 ),
 
+identifiers as (
+    select distinct
+        identifier_type,
+        identifier_hash
+    from findings
+),
+
 rows_named as (
     {% for raw in raw_sources() if raw.name != "erasure_requests" %}
     {% set columns = contract_columns(raw.source_name, raw.name) %}
@@ -57,19 +64,19 @@ rows_named as (
 
 rows_per_identifier as (
     select
-        findings.identifier_type,
-        findings.identifier_hash,
+        identifiers.identifier_type,
+        identifiers.identifier_hash,
         rows_named.table_name,
         sum(rows_named.row_count) as row_count
-    from (select distinct identifier_type, identifier_hash from findings) as findings
+    from identifiers
     inner join rows_named
-        on findings.identifier_hash = rows_named.identifier_hash
+        on identifiers.identifier_hash = rows_named.identifier_hash
         and (
-            findings.identifier_type = rows_named.identifier_type
+            identifiers.identifier_type = rows_named.identifier_type
             or rows_named.identifier_type = 'login'
-            and findings.identifier_type in ('account', 'email')
+            and identifiers.identifier_type in ('account', 'email')
         )
-    group by findings.identifier_type, findings.identifier_hash, rows_named.table_name
+    group by identifiers.identifier_type, identifiers.identifier_hash, rows_named.table_name
 ),
 
 rows_per_table as (

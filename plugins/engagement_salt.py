@@ -8,7 +8,7 @@ SHORTEST = 8  # characters; fewer are found by trying
 
 
 def salt(default=None):
-    """The environment variable ENGAGEMENT_SALT, else a target's default; stops without a usable one."""
+    """ENGAGEMENT_SALT of the environment, else a target's default; stops without a usable one."""
     found = os.environ.get("ENGAGEMENT_SALT", default)
     if found is None:
         raise DbtRuntimeError(

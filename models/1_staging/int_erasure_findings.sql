@@ -148,15 +148,20 @@ links as (
         and owners.identifier_type = 'card'
 ),
 
+touched as (
+    select distinct
+        identifier_type,
+        identifier
+    from links
+    where person in (select erased.person from erased)
+),
+
 theirs as (
-    select links.* from links
-    where (links.identifier_type, links.identifier) in (
-        select
-            touched.identifier_type,
-            touched.identifier
-        from links as touched
-        where touched.person in (select erased.person from erased)
-    )
+    select links.*
+    from links
+    inner join touched
+        on links.identifier_type = touched.identifier_type
+        and links.identifier = touched.identifier
 ),
 
 -- Every identifier with each person who has it or ever had it.

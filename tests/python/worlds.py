@@ -52,7 +52,9 @@ class World:
 
     def land(self, table: str, person: str | None = None, deleted: bool = False, **row) -> None:
         time = next((c for c in COLUMNS[table] if c.endswith("_at")), None)
-        usual = {"sales_channel": "store", "currency": "EUR"} | ({time: DAY.format(1)} if time else {})
+        usual = {"sales_channel": "store", "currency": "EUR"} | (
+            {time: DAY.format(1)} if time else {}
+        )
         row = {column: usual.get(column) for column in COLUMNS[table]} | row
         load = f"2026-06-01 05:{len(self.rows[table]) // 60:02d}:{len(self.rows[table]) % 60:02d}"
         self.rows[table].append(row | {"_loaded_at": load, "_is_deleted": deleted})
