@@ -57,10 +57,12 @@ has asked to be erased.
 
 
 {#
-Whether anybody has asked to be erased, as SQL; false saves reading what would be followed. `dbt show`
-looks ahead at requests that no build has read.
+Whether anybody has asked to be erased, as SQL; false saves reading what would be followed. The
+reference makes a model that asks wait until the requests are read. `dbt show` looks ahead at
+requests that no build has read.
 #}
 {% macro somebody_asked() %}
+    {% do ref("stg_crm__erasure_requests") %}
     {% set requests = load_relation(relation_of("stg_crm__erasure_requests"))
         if execute and flags.WHICH != "show" %}
     {{- return(
