@@ -23,7 +23,7 @@ ON_CLUSTER := $(if $(filter spark_cluster,$(TARGET)),$(BIN)/python scripts/spark
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary explain test test-all lint unit spark-env test-faults test-mutants test-spark example calibrate quality-report quality-reference backfill compact benchmark requirements clean
+.PHONY: help env demo-data build summary explain test test-all lint unit spark-env test-faults test-mutants test-spark example calibrate quality-report quality-reference backfill erasure-preview compact benchmark requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 19
@@ -118,6 +118,9 @@ backfill: env ## Score history period by period (FROM=2025-06-30 TO=2026-10-31 T
 
 benchmark: env ## Builds and increments beside hand-written SQL and pandas (SIZES=10000,100000,1000000)
 	$(BIN)/python benchmarks/run.py --sizes $(SIZES)
+
+erasure-preview: env ## What the next build would erase for whom, and what it leaves (TARGET=)
+	@$(ON_CLUSTER) $(BIN)/python scripts/erasure_preview.py --target $(TARGET)
 
 compact: env ## Copy the database into a new file, without what was deleted; clear logs (TARGET=)
 	@$(BIN)/python scripts/compact.py --target $(TARGET)

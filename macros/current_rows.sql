@@ -2,8 +2,9 @@
 The rows of a raw table that count: the latest version of each row, also where that is its deletion.
 In an increment, of the rows that this model has to read only.
 
-Rows in quarantine don't count (row_rules.sql), nor do rows of erased customers (erasure.sql). A
-build stops before staging where too many rows are in quarantine (check_quarantine.sql).
+Rows in quarantine don't count (row_rules.sql). Rows of erased customers (erasure.sql) read as
+deleted, so that no earlier version with another customer comes back. A build stops before staging
+where too many rows are in quarantine (check_quarantine.sql).
 
 An increment reads the load days that changed (load_days.sql). It reads all versions of their rows
 where one of these days comes before a day that did not change: a later version may be there. It
@@ -69,8 +70,8 @@ does so as well for a table whose vanished rows are deleted.
 
 {#
 The usable rows of a raw table with their row_key, as a query: what tells a row from others, the
-same for each version of it. condition: which rows, as SQL; all rows with the same load time or
-none.
+same for each version of it. Rows of erased customers are flagged (is_erased) and deleted. condition:
+which rows, as SQL; all rows with the same load time or none.
 
 A row whose key columns (meta: key) are filled is known by them. Any other row is known by all its
 columns and its number among the rows that are equal within one load: two equal lines of one load
@@ -79,12 +80,17 @@ another row.
 #}
 {% macro keyed_rows(source_name, table_name, condition) %}
     {% set relation = source(source_name, table_name) %}
-    {% set erased = is_erased(contract_columns(source_name, table_name)) %}
-    {% set usable = "_rejected is null and not " ~ erased ~ " and " ~ condition %}
+    {% set usable = "_rejected is null and " ~ condition %}
+    {% set columns %}
+        {{ all_columns_but("raw_rows", "_is_deleted") }},
+        {{ is_erased(contract_columns(source_name, table_name)) }} as is_erased,
+        coalesce(_is_deleted, false)
+        or {{ is_erased(contract_columns(source_name, table_name)) }} as _is_deleted
+    {% endset %}
     {% set identity = row_identity(source_name, table_name) %}
     {% if not has_rows_without_key(source_name, table_name, condition) %}
     select
-        raw_rows.*,
+        {{ columns }},
         {{ identity }} as row_key
     from {{ relation }} as raw_rows
     where {{ usable }}
@@ -99,7 +105,7 @@ another row.
         end as row_key
     from (
         select
-            raw_rows.*,
+            {{ columns }},
             {{ identity }} as row_identity
         from {{ relation }} as raw_rows
         where {{ usable }}
@@ -190,6 +196,20 @@ the same text, whatever the values contain.
         ) %}
     {% endfor %}
     {{ return("(" ~ texts | join(" || ',' || ") ~ ")") }}
+{% endmacro %}
+
+
+{# All columns of a relation but one, as SQL. #}
+{% macro all_columns_but(relation, column) %}
+    {{ return(adapter.dispatch("all_columns_but")(relation, column)) }}
+{% endmacro %}
+
+{% macro duckdb__all_columns_but(relation, column) %}
+    {{- return(relation ~ ".* exclude (" ~ column ~ ")") -}}
+{% endmacro %}
+
+{% macro spark__all_columns_but(relation, column) %}
+    {{- return(relation ~ ".* except (" ~ column ~ ")") -}}
 {% endmacro %}
 
 

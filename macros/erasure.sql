@@ -18,53 +18,149 @@ rows that tell of it.
 {% endmacro %}
 
 
+{# The salted hash of a column that holds identifiers of some kinds. #}
+{% macro hash_of_kinds(column, kinds) %}
+    {% if "account" in kinds %}{{ return(hash_login(column)) }}{% endif %}
+    {{ return(hash_email(column) if "email" in kinds else hash_identifier(column)) }}
+{% endmacro %}
+
+
 {#
-Whether a row is of an erased customer, as SQL. columns: the names of the row's columns. False while
-nobody has asked to be erased.
+Whether a row is of an erased customer, as SQL. columns: the names of the row's columns. found: a
+relation or CTE with the erased identifiers; none: int_erased_identifiers, and false while nobody
+has asked to be erased.
 #}
-{% macro is_erased(columns) %}
-    {% if not erased_until() %}{{ return("false") }}{% endif %}
+{% macro is_erased(columns, found=none) %}
+    {% if not found and not erased_until() %}{{ return("false") }}{% endif %}
     {% set conditions = [] %}
     {% for column, kinds in identifier_columns().items() if column in columns %}
         {% do conditions.append(
-            "coalesce(" ~ hash_identifier(column) ~ ", '') in (" ~ erased_hashes(kinds) ~ ")"
+            "coalesce(" ~ hash_of_kinds(column, kinds) ~ ", '') in ("
+            ~ erased_hashes(kinds, found) ~ ")"
         ) %}
     {% endfor %}
-    {% for column in ["login_hash", "email_hash"] if column in columns %}
+    {% for column, kinds in {"login_hash": ["account", "email"], "email_hash": ["email"]}.items()
+        if column in columns %}
         {% do conditions.append(
-            "coalesce(" ~ column ~ ", '') in (" ~ erased_hashes(["account", "email"]) ~ ")"
+            "coalesce(" ~ column ~ ", '') in (" ~ erased_hashes(kinds, found) ~ ")"
         ) %}
     {% endfor %}
     {% for column in ["anonymous_id", "device_id", "visitor_id"]
         if column in columns and "session_id" in columns %}
         {% do conditions.append(
             "coalesce(" ~ hash_identifier(session_of(column)) ~ ", '') in ("
-            ~ erased_hashes(["session"]) ~ ")"
+            ~ erased_hashes(["session"], found) ~ ")"
         ) %}
     {% endfor %}
     {{ return("(" ~ conditions | join(" or ") ~ ")" if conditions else "false") }}
 {% endmacro %}
 
 
-{# Whether nobody has ever asked to be erased, so that nobody need be looked for. #}
-{% macro nobody_asked() %}
-    {% set requests = load_relation(relation_of("stg_crm__erasure_requests")) if execute %}
-    {{ return(requests and not run_query("select 1 from " ~ requests ~ " limit 1").rows) }}
+{#
+Whether anybody has asked to be erased, as SQL; false saves reading what would be followed. The
+reference makes a model that asks wait until the requests are read. `dbt show` looks ahead at
+requests that no build has read.
+#}
+{% macro somebody_asked() %}
+    {% do ref("stg_crm__erasure_requests") %}
+    {% set requests = load_relation(relation_of("stg_crm__erasure_requests"))
+        if execute and flags.WHICH != "show" %}
+    {{- return(
+        "false" if requests and not run_query("select 1 from " ~ requests ~ " limit 1").rows
+        else "true"
+    ) -}}
+{% endmacro %}
+
+
+{# The requests as hashes, as a query; `dbt show` adds those that no build has read. #}
+{% macro erasure_requests() %}
+    {% set kept = ref("stg_crm__erasure_requests") %}
+    {% set parts = [] %}
+    {% if flags.WHICH != "show" or load_relation(kept) %}
+        {% do parts.append("select account_hash, card_hash, email_hash from " ~ kept) %}
+    {% endif %}
+    {% if flags.WHICH == "show" %}
+        {% do parts.append("select account_hash, card_hash, email_hash from ("
+            ~ hashed_requests() ~ ") as landed") %}
+    {% endif %}
+    {{ return(parts | join(" union ")) }}
+{% endmacro %}
+
+
+{# The requests that the raw table holds, as hashes. #}
+{% macro hashed_requests() %}
+    select
+        {{ hash_login("customer_id") }} as account_hash,
+        {{ hash_identifier("member_id") }} as card_hash,
+        {{ hash_email("email") }} as email_hash,
+        min(requested_at) as requested_at
+    from {{ source("raw_crm", "erasure_requests") }}
+    where coalesce(customer_id, member_id, email) is not null
+    group by 1, 2, 3
+{% endmacro %}
+
+
+{#
+A staging table as the last run left it, with the rows that were replaced since: it remembers what
+raw tables no longer hold. None where it is not there yet.
+#}
+{% macro seen_by_staging(model_name) %}
+    {{ return(load_relation(relation_of(model_name)) if execute) }}
+{% endmacro %}
+
+
+{#
+Every account that another was merged into, at whatever distance, as the query of a recursive CTE
+named reached (account_hash, reached_hash). links: a relation of (account_hash, into_hash).
+#}
+{% macro reached_accounts(links) %}
+    {{ return(adapter.dispatch("reached_accounts")(links)) }}
+{% endmacro %}
+
+{# A set: what is reached already is not followed again, so circles end. #}
+{% macro duckdb__reached_accounts(links) %}
+    select
+        account_hash,
+        into_hash as reached_hash
+    from {{ links }}
+    union
+    select
+        reached.account_hash,
+        links.into_hash as reached_hash
+    from reached
+    inner join {{ links }} as links on reached.reached_hash = links.account_hash
+{% endmacro %}
+
+{# Spark recurses by union all only: the path says what is reached already. #}
+{% macro spark__reached_accounts(links) %}
+    select
+        account_hash,
+        into_hash as reached_hash,
+        into_hash as path
+    from {{ links }}
+    union all
+    select
+        reached.account_hash,
+        links.into_hash as reached_hash,
+        concat(reached.path, links.into_hash) as path
+    from reached
+    inner join {{ links }} as links on reached.reached_hash = links.account_hash
+    where instr(reached.path, links.into_hash) = 0
 {% endmacro %}
 
 
 {# The hashes of erased identifiers of some kinds, as a query. #}
-{% macro erased_hashes(kinds) %}
+{% macro erased_hashes(kinds, found=none) %}
     {{ return(
-        "select identifier_hash from " ~ relation_of("int_erased_identifiers")
+        "select identifier_hash from " ~ (found or relation_of("int_erased_identifiers"))
         ~ " where identifier_type in ('" ~ kinds | join("', '") ~ "')"
     ) }}
 {% endmacro %}
 
 
-{# A session of a visitor, as one text; null without one. #}
-{% macro session_of(visitor_column) %}
-    {{ return("(" ~ visitor_column ~ " || '|' || session_id)") }}
+{# A session of a visitor, as one text; null without one. No id contains the character between. #}
+{% macro session_of(visitor_column, session_column="session_id") %}
+    {{ return("(" ~ visitor_column ~ " || chr(31) || " ~ session_column ~ ")") }}
 {% endmacro %}
 
 
@@ -94,11 +190,12 @@ comes after int_erased_identifiers.
 
 {#
 After a run with erased customers: removes the replaced rows that tables keep for those who read
-next, and the list of whom they concern. It waits until every table has followed.
+next, the list of whom they concern, and unreadable lines, which may be theirs. It waits until every
+table has followed; a run that failed early leaves tables that are not there yet.
 #}
 {% macro purge_erased() %}
     {% if execute and flags.WHICH in ["run", "build"] and adds_to("int_erased_identifiers")
-        and erased_until() %}
+        and erased_until() and load_relation(relation_of("int_marks")) %}
         {% set keeping, following = [], [] %}
         {% for node in graph.nodes.values()
             if node.config.materialized == "incremental" and "quality" not in node.tags %}
@@ -107,10 +204,10 @@ next, and the list of whom they concern. It waits until every table has followed
                 {% do keeping.append(node.name) %}
             {% endif %}
         {% endfor %}
+        {% set oldest = oldest_mark(following, relation_of("int_marks")) %}
         {% set all_followed, erased_since = run_query(
-            "select min(processed_at) >= " ~ run_time() ~ ", min(processed_at) < (select"
-            ~ " max(written_at) from " ~ relation_of("int_erased_identifiers") ~ ") from "
-            ~ relation_of("int_marks") ~ " where model_name in ('" ~ following | join("', '") ~ "')"
+            "select " ~ oldest ~ " >= " ~ run_time() ~ ", " ~ oldest ~ " < (select max(written_at)"
+            ~ " from " ~ relation_of("int_erased_identifiers") ~ ")"
         ).rows[0].values() %}
         {% if erased_since %}
             {% do log(
@@ -123,6 +220,92 @@ next, and the list of whom they concern. It waits until every table has followed
                 ) %}
             {% endfor %}
             {% do run_query("delete from " ~ relation_of("int_touched_customers")) %}
+            {% for raw in raw_sources() %}
+                {% set lines = load_relation(api.Relation.create(
+                    database=raw.database, schema=raw.schema,
+                    identifier=raw.identifier ~ "__malformed_lines",
+                )) %}
+                {% do run_query("update " ~ lines ~ " set csv_line = null") if lines %}
+            {% endfor %}
         {% endif %}
     {% endif %}
+{% endmacro %}
+
+
+{#
+What a quarantined row keeps of the text that landed, as SQL: nothing where an erased customer may
+stand in it. That is a value or a word of it that is an erased identifier, whatever column it is in,
+and, once somebody was erased, a line that cannot be read or a row that names nobody.
+#}
+{% macro kept_text(source_name, table_name) %}
+    {% if not erased_until() %}{{ return("_landed") }}{% endif %}
+    {% set names = [] %}
+    {% for column in contract_columns(source_name, table_name)
+        if column in identifier_columns() %}
+        {% do names.append(as_text(column)) %}
+    {% endfor %}
+    {% set is_anonymous = "coalesce(" ~ names | join(", ") ~ ", null) is null" if names
+        else "false" %}
+    {{ return(
+        "case when _rejected = 'malformed_line:' or " ~ is_anonymous ~ " or "
+        ~ adapter.dispatch("holds_erased")("_landed") ~ " then null else _landed end"
+    ) }}
+{% endmacro %}
+
+{% macro duckdb__holds_erased(text) %}
+    {% set hashes = [] %}
+    {% for form in [hash_identifier("word"), hash_email("word")] %}
+        {% do hashes.append(
+            form ~ " in (select identifier_hash from " ~ relation_of("int_erased_identifiers") ~ ")"
+        ) %}
+    {% endfor %}
+    {% set values = "case when json_valid(" ~ text ~ ") then json_extract_string(" ~ text
+        ~ ", '$.*') end" %}
+    {% set words = "regexp_extract_all(" ~ text ~ ", '[^\\s,;|:\"<>()]*[[:alnum:]]')" %}
+    {{ return(
+        "exists (select 1 from (select unnest(list_concat(" ~ values ~ ", " ~ words
+        ~ ")) as word) as words where " ~ hashes | join(" or ") ~ ")"
+    ) }}
+{% endmacro %}
+
+{# Spark has no hash of the salt within a row's list of words: no text is kept. #}
+{% macro spark__holds_erased(text) %}{{ return("true") }}{% endmacro %}
+
+
+{# What tells whether a salt is the same as another, without telling the salt. #}
+{% macro salt_fingerprint() %}
+    {{ return(run_query("select " ~ hash_identifier("'fingerprint of the salt'")).rows[0][0]) }}
+{% endmacro %}
+
+
+{#
+Before a run: stops it where the salt is not the one that the tables were built with. A full refresh
+may change it, unless somebody was erased: the list of the erased is kept and holds hashes. The
+demo's salt is public.
+#}
+{% macro check_salt() %}
+    {% if target.name not in ["demo", "example"]
+        and run_query("select engagement_salt() = 'public-salt-of-the-demo'").rows[0][0] %}
+        {% do exceptions.raise_compiler_error(
+            "The target " ~ target.name ~ " hashes identifiers with the demo's salt, which is"
+            ~ " public. Set the environment variable ENGAGEMENT_SALT to a long random secret and"
+            ~ " remove default_salt from the target in profiles.yml."
+        ) %}
+    {% endif %}
+    {% set marks = load_relation(relation_of("int_marks")) %}
+    {% set erased = load_relation(relation_of("int_erased_identifiers")) %}
+    {% set is_kept = not flags.FULL_REFRESH
+        or erased and run_query("select 1 from " ~ erased ~ " limit 1").rows %}
+    {% set present = salt_fingerprint() %}
+    {% for settings in (run_query("select distinct settings from " ~ marks).columns[0].values()
+        if marks and is_kept else []) %}
+        {% if settings and fromjson(settings).get("salt", present) != present %}
+            {% do exceptions.raise_compiler_error(
+                "The salt (ENGAGEMENT_SALT) is not the one that the tables were built with. "
+                ~ ("The list of erased customers holds hashes made with it and outlives a full"
+                    ~ " refresh: set the salt back." if flags.FULL_REFRESH else
+                    "Set it back, or build everything anew: dbt build --full-refresh.")
+            ) %}
+        {% endif %}
+    {% endfor %}
 {% endmacro %}

@@ -149,7 +149,7 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
         {% do settings.update({"seeds/" ~ name ~ ".csv": seed.checksum.checksum}) %}
     {% endfor %}
     {% set hashed = run_query("select " ~ key_hash("'key_hash, lookup_hash'")).rows[0][0] %}
-    {% do settings.update({"key_hash": hashed | string}) %}
+    {% do settings.update({"key_hash": hashed | string, "salt": salt_fingerprint()}) %}
     {% do known.update({"settings": settings}) %}
     {{ return(settings) }}
 {% endmacro %}
@@ -158,10 +158,11 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
 {# Before a run: stops it where a setting is not the one that the tables were built with. #}
 {% macro check_settings() %}
     {% if execute and flags.WHICH in ["run", "build"] %}
+        {% do check_salt() %}
         {% set present, changed = settings_of_tables(), [] %}
         {% for settings in marks_found().values() | map(attribute="settings") | select | unique %}
             {% set past = fromjson(settings) %}
-            {% for name, value in present.items() if past.get(name) != value %}
+            {% for name, value in present.items() if past.get(name) != value and name != "salt" %}
                 {% do changed.append(
                     name ~ ": " ~ past.get(name, "unknown") ~ " then, " ~ value ~ " now"
                     if not name.endswith(".csv") else name ~ " has changed"

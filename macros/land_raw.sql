@@ -12,7 +12,7 @@ column is text, so a value may be unreadable as its type, and a line may be malf
     -> "raw_crm.customers: the required column customer_id is missing. Found: id, email. In: ..."
 #}
 {% macro land_raw() %}
-    {% if execute and flags.WHICH in ["build", "run"] %}
+    {% if execute and flags.WHICH in ["build", "run", "run-operation"] %}
         {% set landed = raw_relations() %}
         {% for source in raw_sources() | unique(attribute="schema") %}
             {% do adapter.create_schema(

@@ -13,6 +13,7 @@ versions as (
         {{ identity_of("row_key") }} as row_identity,
         _is_deleted,
         _load_date,
+        is_erased,
         content,
         row_number() over (partition by row_key order by {{ order }}) as version_number,
         lag(content) over (partition by row_key order by {{ order }}) as next_content
@@ -33,6 +34,7 @@ versions as (
         cast(null as {{ dbt.type_string() }}) as row_identity,
         cast(null as boolean) as _is_deleted,
         cast(null as date) as _load_date,
+        cast(null as boolean) as is_erased,
         cast(null as {{ dbt.type_string() }}) as content,
         cast(null as bigint) as version_number,
         cast(null as {{ dbt.type_string() }}) as next_content
@@ -54,8 +56,11 @@ counted as (
             as rows_duplicate,
         count(case when version_number = 1 and _is_deleted then 1 end) as rows_deleted
     from versions
+    where not is_erased
     group by source_system, table_name, row_key, row_identity
-    having count(*) > 1 or count(case when version_number = 1 and _is_deleted then 1 end) = 1
+    having
+        max(version_number) > 1
+        or count(case when version_number = 1 and _is_deleted then 1 end) = 1
 )
 
 select * from counted

@@ -14,7 +14,7 @@ set_aside as (
         _load_date as load_date,
         coalesce(_rejected, _set_aside) as reasons,
         _rejected is not null as is_row,
-        _landed as raw_row,
+        {{ kept_text(raw.source_name, raw.table_name) }} as raw_row,
         _loaded_at as loaded_at
     from {{ source(raw.source_name, raw.table_name) }}
     where

@@ -75,7 +75,7 @@ every_account as (
 resolved as (
     select
         every_account.account_id,
-        {{ hash_identifier("every_account.account_id") }} as account_hash,
+        {{ hash_login("every_account.account_id") }} as account_hash,
         coalesce(successors.customer_id, every_account.account_id) as customer_id
     from every_account
     left join successors on every_account.account_id = successors.account_id

@@ -205,14 +205,14 @@ visits as (
         channel,
         visitor_id,
         session_id,
-        {{ hash_identifier("lower(trim(login_id))") }} as login_hash,
+        {{ hash_login("login_id") }} as login_hash,
         min(event_at) as started_at,
         max(event_at) as ended_at,
         count(*) as event_count,
         round(sum(round(engaged_seconds, 3)), 3) as engaged_seconds,
         max(user_agent) as user_agent
     from complete_events
-    group by channel, visitor_id, session_id, lower(trim(login_id))
+    group by channel, visitor_id, session_id, {{ login_text("login_id") }}
 )
 
 {{ keep_replaced(

@@ -1,14 +1,20 @@
 """Who asks to be erased is gone after the next run: from tables, marts, the file, logs, target."""
 
+import json
+import os
 import shutil
+import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
+from time import monotonic
 
 import duckdb
 import pytest
 from comparison import differences
-from harness import REQUESTS, ROOT, SCORES, Project, contract, files, same_rows
+from harness import REQUESTS, ROOT, SALT, SCORES, Project, contract, files, same_rows
+from worlds import KEYS, Oracle, World, world, write
 
 sys.path.append(str(ROOT / "scripts"))
 from compact import compact
@@ -283,3 +289,298 @@ def test_a_compacted_database_holds_the_same_marts(erased, tmp_path):
 
 def test_the_contract_tells_how_to_ask():
     assert {"customer_id", "member_id", "email"} <= contract()[REQUESTS].keys()
+
+
+WORLDS = 30
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """Thirty worlds in one raw folder, their staging, and what is certain in each."""
+
+    built: Project
+    oracles: list[Oracle]
+    made: list[World]
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory) -> Worlds:
+    folder = tmp_path_factory.mktemp("worlds")
+    made = [world(number) for number in range(WORLDS)]
+    built = Project(folder / "build", write(made, folder / "raw"))
+    built.build("--select", "path:models/1_staging")
+    return Worlds(built, [Oracle(one) for one in made], made)
+
+
+def salted(text: str) -> str:
+    return sha256((SALT + text).encode()).hexdigest()
+
+
+def test_over_30_worlds_what_is_certain_is_erased_and_nothing_else(worlds):
+    expected = {what for oracle in worlds.oracles for what in oracle.identifiers()}
+    hashed = {(kind, salted(name)): (kind, name) for kind, name in expected}
+    every = {(kind, salted(name)): (kind, name)
+             for oracle in worlds.oracles for kind, name in oracle.owners}  # fmt: skip
+    found = set(worlds.built.ask("""
+        select identifier_type, identifier_hash
+        from engagement_staging.int_erased_identifiers"""))  # fmt: skip
+    assert {kind for kind, _ in expected} == {
+        "account", "card", "email", "visitor", "session", "contact", "receipt",
+    }  # fmt: skip
+    assert sorted(every.get(what, what) for what in found - hashed.keys()) == []
+    assert sorted(hashed[what] for what in hashed.keys() - found) == []
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_over_30_worlds_nobody_else_loses_a_row(worlds, table):
+    schema, name = table.removeprefix("raw_").split(".")
+    key = "event_id" if name == "events" else KEYS[table]
+    staged = {value for (value,) in worlds.built.ask(
+        f"select {key} from engagement_staging.stg_{schema}__{name}")}  # fmt: skip
+    expected = {value for oracle in worlds.oracles for value in oracle.kept(table)}
+    assert staged == expected
+    others, kept = set(), 0
+    for oracle, one in zip(worlds.oracles, worlds.made, strict=True):
+        asked = {person for person in one.asked}
+        others |= {value for (found_in, value), person in one.truth.items()
+                   if found_in == table and person not in asked}  # fmt: skip
+        kept += len(oracle.rows[table])
+    assert others - staged == set()
+    assert len(others) > 50
+    assert len(staged) < kept
+
+
+def chained(shape: str, count: int = 50) -> list[tuple[str, str]]:
+    """Merges of accounts a0 to a49 into each other."""
+    return {
+        "chain": [(f"a{n}", f"a{n + 1}") for n in range(count - 1)],
+        "star": [(f"a{n}", "a0") for n in range(1, count)],
+        "circle": [(f"a{n}", f"a{(n + 1) % count}") for n in range(count)],
+    }[shape]
+
+
+@pytest.mark.parametrize("shape", ["chain", "star", "circle"])
+def test_somebody_with_50_merged_accounts_is_erased_within_seconds(tmp_path, shape):
+    made = World()
+    for n in range(50):
+        made.land("raw_crm.customers", customer_id=f"a{n}", email=f"a{n}@x.test")
+    for one, other in chained(shape):
+        made.land("raw_crm.customer_merges", from_customer_id=one, into_customer_id=other)
+    made.land("raw_crm.customers", customer_id="b0", email="b0@x.test")
+    made.land("raw_crm.erasure_requests", customer_id="a17")
+    built = Project(tmp_path / "build", write([made], tmp_path / "raw"))
+    began = monotonic()
+    built.build("--select", "+int_erased_identifiers")
+    assert monotonic() - began < 60
+    found = built.ask("""
+        select identifier_type, count(*) from engagement_staging.int_erased_identifiers
+        group by all order by all""")
+    assert found == [("account", 50), ("email", 50)]
+
+
+SMALL = {
+    "score_start_date": "2026-05-01",
+    "reference_start_date": "2026-05-01",
+    "reference_end_date": "2026-06-30",
+}
+
+
+def test_what_staging_has_seen_is_followed_after_its_raw_row_is_gone(tmp_path):
+    """Ann's account vanishes from the CRM before she asks; her address is known from before."""
+    made = World()
+    made.land("raw_crm.customers", customer_id="bob", email="bob@x.test")
+    made.land("raw_web.events", event_id="e1", anonymous_id="w1", login_id="ann@x.test",
+              event_at="2026-05-02 10:00:00", event_name="page_view")  # fmt: skip
+    later = write([made], tmp_path / "later")
+    made.land("raw_crm.customers", customer_id="ann", email="ann@x.test")
+    made.land("raw_crm.customers", customer_id="bob", email="Shared@x.test")
+    made.land("raw_crm.customers", customer_id="eve", email="shared@x.test")
+    before = write([made], tmp_path / "before")
+    asked = World()
+    asked.land("raw_crm.erasure_requests", customer_id="ann")
+    asked.land("raw_crm.erasure_requests", customer_id="eve")
+    shutil.copy(
+        write([asked], tmp_path / "asked") / "raw_crm" / "erasure_requests.parquet",
+        later / "raw_crm" / "erasure_requests.parquet",
+    )
+    Project(tmp_path / "build", before).build("--select", "path:models/1_staging")
+    built = Project(tmp_path / "build", later).build("--select", "path:models/1_staging")
+    found = set(built.ask("""
+        select identifier_type, identifier_hash
+        from engagement_staging.int_erased_identifiers"""))  # fmt: skip
+    assert found == {
+        ("account", salted("ann")), ("account", salted("eve")), ("email", salted("ann@x.test")),
+        ("visitor", salted("w1")),
+    }  # fmt: skip
+
+
+def test_a_build_that_stops_early_says_why_and_nothing_of_missing_tables(tmp_path):
+    made = World()
+    made.land("raw_crm.customers", customer_id="ann", email="ann@x.test")
+    made.land("raw_crm.customers", customer_id="bob", email="bob@x.test")
+    made.land("raw_crm.service_tickets", ticket_id="t1", customer_id="bob")
+    made.land("raw_crm.erasure_requests", customer_id="ann")
+    raw = write([made], tmp_path / "raw")
+    never = {"reference_start_date": "2020-01-01", "reference_end_date": "2020-12-31"}
+    done = Project(tmp_path / "build", raw, variables=SMALL | never).attempt("run")
+    assert done.returncode == 1
+    assert "reference period holds no period end" in done.stdout + done.stderr
+    assert "Erasure is not complete" in done.stdout + done.stderr
+    assert "Catalog Error" not in done.stdout + done.stderr
+
+
+def test_quarantined_text_that_may_be_theirs_goes_and_the_file_holds_none_of_it(tmp_path):
+    """In a column that no contract names, in a row without an id, in a line that is no row."""
+    made = World()
+    for name in ("ann", "bob"):
+        made.land("raw_crm.customers", customer_id=f"account-{name}", email=f"{name}@x.test")
+        for n in range(3):
+            made.land("raw_crm.campaign_contacts", customer_id=f"account-{name}", channel="email",
+                      contact_id=f"{name}-c{n}", sent_at=f"2026-05-0{n + 1} 10:00:00")  # fmt: skip
+    raw = write([made], tmp_path / "raw")
+    (raw / "raw_crm" / "service_tickets.parquet").unlink()
+    (raw / "raw_crm" / "service_tickets.csv").write_text(
+        "ticket_id,customer_id,opened_at,note,_loaded_at\n"
+        "t1,account-bob,2026-05-08 10:00,fine,2026-06-16 05:00\n"
+        "t2,account-bob,no date,for (ANN@x.test).,2026-06-16 05:00\n"
+        "t3,account-bob,no date,about the weather,2026-06-16 05:00\n"
+        "t4,,2026-05-08 10:00,Ann Smith of account-ann,2026-06-16 05:00\n"
+        "t5,account-ann,2026-05-08 10:00,a,b,c,ann@x.test,d,2026-06-16 05:00\n"
+    )
+    text = """
+        select raw_row from engagement_staging.int_quarantined_rows
+        where table_name = 'service_tickets' order by raw_row"""
+    built = Project(tmp_path / "build", raw, variables=SMALL).build()
+    assert len([row for (row,) in built.ask(text) if row]) == 4
+    asked = World()
+    asked.land("raw_crm.erasure_requests", customer_id="account-ann")
+    requests = write([asked], tmp_path / "asked") / "raw_crm" / "erasure_requests.parquet"
+    shutil.copy(requests, raw / "raw_crm" / "erasure_requests.parquet")
+    built.build()
+    (kept,) = [row for (row,) in built.ask(text) if row]
+    assert "about the weather" in kept
+    counted = built.ask("""
+        select rows_in, rows_staged, rows_quarantined, rows_erased
+        from engagement_marts.rpt_row_reconciliation where table_name = 'service_tickets'""")
+    assert counted == [(5, 1, 4, 0)]
+    spill = built.database.with_name(f"{built.database.name}.tmp")
+    spill.mkdir()
+    (spill / "duckdb_temp_storage_DEFAULT-0.tmp").write_text("ann@x.test")
+    compact(built.database)
+    theirs = {"account-ann", "ann@x.test", "Ann Smith", "ann-c1"}
+    left = [path for path in built.folder.glob("scoring*") if holding(path, theirs)]
+    assert left == []
+    assert holding(built.database, {"about the weather"})
+    assert not spill.exists()
+
+
+KILLED = """
+import os, sys
+sys.path.append(sys.argv[1])
+from compact import compact
+
+def count(frame, event, argument):
+    global left
+    if event == "c_call" and frame.f_code.co_filename.endswith("compact.py"):
+        left -= 1
+        if left == 0:
+            os._exit(9)
+
+left = int(sys.argv[3])
+sys.setprofile(count)
+compact(sys.argv[2])
+"""
+
+
+def test_compaction_that_is_killed_at_any_call_leaves_the_database_whole(tmp_path):
+    """With the log of a build that was killed as well, which belongs to the old file alone."""
+    source = tmp_path / "source.duckdb"
+    child = f"""
+import duckdb, os
+connection = duckdb.connect({str(source)!r})
+connection.execute("create table kept as select range as i from range(1000)")
+connection.execute("checkpoint")
+connection.execute("pragma disable_checkpoint_on_shutdown")
+connection.execute("set checkpoint_threshold = '1TB'")
+connection.execute("insert into kept select 1000 + range from range(10)")
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", child])
+    assert (tmp_path / "source.duckdb.wal").exists()
+    states, finished, moment = set(), False, 0
+    while not finished:
+        moment += 1
+        folder = tmp_path / str(moment)
+        folder.mkdir()
+        database = folder / "copy.duckdb"
+        for suffix in ("", ".wal"):
+            shutil.copy(f"{source}{suffix}", f"{database}{suffix}")
+        line = [sys.executable, "-c", KILLED, str(ROOT / "scripts"), str(database), str(moment)]
+        done = subprocess.run(line, capture_output=True, text=True)
+        assert done.returncode in (0, 9), done.stderr
+        finished = done.returncode == 0
+        states.add(tuple(sorted(os.listdir(folder))))
+        compact(database)
+        assert os.listdir(folder) == ["copy.duckdb"]
+        with duckdb.connect(database) as connection:
+            counted = connection.execute("select count(*), sum(i) from kept").fetchall()
+        assert counted == [(1010, sum(range(1010)))]
+    assert moment > 15
+    assert len(states) > 2, "some kills leave something behind"
+
+
+def preview(project: Project) -> str:
+    project.command("show")  # writes the profile
+    variables = json.dumps({"raw_path": "raw", **project.variables})
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "erasure_preview.py"), "--vars", variables],
+        cwd=project.home, capture_output=True, text=True,
+        env=project.environment | {"DBT_PROFILES_DIR": str(project.folder)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_preview_lists_what_goes_what_stays_and_why_and_writes_nothing(tmp_path):
+    made = World()
+    for name in ("ann", "bob", "eve"):
+        mail = "home@x.test" if name != "eve" else "eve@x.test"
+        made.land("raw_crm.customers", customer_id=name, email=mail)
+        made.land("raw_crm.service_tickets", ticket_id=f"{name}-t", customer_id=name)
+    merge = {"from_customer_id": "eve", "into_customer_id": "ann"}
+    made.land("raw_crm.customer_merges", **merge)
+    made.land("raw_crm.customer_merges", deleted=True, **merge)
+    made.land("raw_loyalty.members", member_id="m1", customer_id="ann")
+    none = preview(Project(tmp_path / "none", write([made], tmp_path / "quiet")))
+    assert "Nobody has asked to be erased" in none
+    made.land("raw_crm.erasure_requests", customer_id="ann", email="Home@x.test")
+    project = Project(tmp_path / "build", write([made], tmp_path / "raw"))
+    said = preview(project)
+    assert "does not exist yet" in said
+    assert not project.database.exists()
+    project.build("--select", "path:models/1_staging")
+    shown = [line.strip() for line in said.splitlines()]
+    assert "Request of 2026-05-01: account ann, e-mail Home@x.test" in shown
+    erased, kept = said.split("Named, but not certain:")
+    assert "account ann (named in the request)" in erased
+    assert "raw_crm.service_tickets 1" in erased
+    assert "card m1 (found in raw_loyalty.members): raw_loyalty.members 1" in erased
+    assert "e-mail address home@x.test: 1 other person too, e.g. account bob" in kept
+    assert "Add the account to the request" in kept
+    assert "account eve" in kept.split("because the merge was undone:")[1]
+    assert "raw_crm.customers: 1" in shown
+    assert project.ask("""
+        select identifier_type, identifier_hash from engagement_staging.int_erased_identifiers
+        order by all""") == sorted([
+            ("account", salted("ann")), ("account", salted("card:m1")), ("card", salted("m1")),
+        ])  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [[], ["--full-refresh"]])
+def test_another_salt_stops_a_run_and_a_full_refresh_where_somebody_was_erased(worlds, more):
+    other = replace(worlds.built, salt="another salt, as long as it should be")
+    done = other.attempt("run", "--select", "int_marks", *more)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0
+    assert "The salt (ENGAGEMENT_SALT) is not the one that the tables were built with" in said
+    assert salted("fingerprint of the salt") not in said

@@ -3,11 +3,17 @@
 import copy
 import hashlib
 import re
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
+from dbt_common.exceptions import DbtRuntimeError
 from harness import ROOT, SALT, Project, demo_contract, files, one_per_variable
+
+sys.path.append(str(ROOT / "plugins"))
+import engagement_salt
 
 SUFFIXES = (
     "e_?mail|mail|e_?mail_address|phone|phone_number|mobile|first_name|last_name|full_name|surname"
@@ -171,3 +177,38 @@ def test_the_production_profile_names_no_salt_of_its_own():
     profile = (ROOT / "profiles.example.yml").read_text()
     assert "default_salt" in profile
     assert "default_salt" not in profile.split("production:")[1]
+
+
+@pytest.mark.parametrize("salt", ["", "   ", "x", "1234567", "x             "])
+def test_a_blank_or_short_salt_is_refused(salt, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_SALT", salt)
+    with pytest.raises(DbtRuntimeError, match="blank or has fewer than 8 characters"):
+        engagement_salt.salt("public-salt-of-the-demo")
+
+
+def test_a_salt_of_8_characters_and_the_default_of_a_target_are_taken(monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_SALT", "12345678")
+    assert engagement_salt.salt("public-salt-of-the-demo") == "12345678"
+    monkeypatch.delenv("ENGAGEMENT_SALT")
+    assert engagement_salt.salt("public-salt-of-the-demo") == "public-salt-of-the-demo"
+    with pytest.raises(DbtRuntimeError, match="ENGAGEMENT_SALT is not set"):
+        engagement_salt.salt()
+
+
+def test_the_demos_public_salt_stops_every_other_target(demo, tmp_path):
+    class Renamed(Project):
+        @property
+        def profiles(self) -> str:
+            return super().profiles.replace("    demo:\n", "    live:\n")
+
+    done = Renamed(tmp_path / "live", demo.raw, salt=None, output="live").attempt("run")
+    assert done.returncode != 0
+    assert "hashes identifiers with the demo's salt" in " ".join(
+        (done.stdout + done.stderr).split()
+    )
+
+
+def test_only_the_demo_and_the_example_name_a_salt():
+    outputs = yaml.safe_load((ROOT / "profiles.example.yml").read_text())["engagement_scoring"]
+    named = {name for name, output in outputs["outputs"].items() if "default_salt" in str(output)}
+    assert named == {"demo", "example"}

@@ -9,7 +9,7 @@ customers as (
 renamed as (
     select
         customer_id,
-        {{ hash_identifier('email') }} as email_hash,
+        {{ hash_email('email') }} as email_hash,
         extract(year from birth_date) as birth_year,
         upper(country) as country,
         market,

@@ -2,19 +2,8 @@
 
 with
 
-requests as (
-    select * from {{ source("raw_crm", "erasure_requests") }}
-),
-
 hashed as (
-    select
-        {{ hash_identifier("customer_id") }} as account_hash,
-        {{ hash_identifier("member_id") }} as card_hash,
-        {{ hash_identifier("email") }} as email_hash,
-        min(requested_at) as requested_at
-    from requests
-    where coalesce(customer_id, member_id, email) is not null
-    group by 1, 2, 3
+    {{ hashed_requests() }}
 )
 
 select

@@ -10,7 +10,7 @@ renamed as (
     select
         member_id,
         customer_id,
-        {{ hash_identifier('email') }} as email_hash,
+        {{ hash_email('email') }} as email_hash,
         lower(tier) as tier,
         joined_at,
         _loaded_at as loaded_at

@@ -9,7 +9,7 @@ reviews as (
 renamed as (
     select
         row_key as review_id,
-        {{ hash_identifier('login_id') }} as login_hash,
+        {{ hash_login('login_id') }} as login_hash,
         lower(coalesce(review_type, 'review')) as review_type,
         product_id,
         reviewed_at,
