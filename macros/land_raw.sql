@@ -119,7 +119,7 @@ customers.csv.gz), which nearly always are the same rows twice. None where they 
     {% set clashing = formats.values() | list if formats | length > 1 else clashing %}
     {% if clashing %}
         {{ return(
-            table ~ ": " ~ clashing | unique | join(" and ") ~ (" have two formats"
+            table ~ ": " ~ clashing | unique(true) | join(" and ") ~ (" have two formats"
                 if formats | length > 1 else " have the same name")
             ~ ", so that rows might count twice. Keep one of them, and move the other out of the"
             ~ " folder"
@@ -292,7 +292,7 @@ The shape of a text: letters as a, digits as 9, at most 40 characters.
 
 {# Stops where a var names a time zone that does not exist, or a source that the contract lacks. #}
 {% macro check_zones() %}
-    {% set problems, sources = [], raw_sources() | map(attribute="source_name") | unique | list %}
+    {% set problems, sources = [], raw_sources() | map(attribute="source_name") | unique | sort %}
     {% set zones = {"business_timezone": var("business_timezone")} %}
     {% for source_name, zone in var("source_timezones").items() %}
         {% do zones.update({"source_timezones, " ~ source_name: zone}) %}

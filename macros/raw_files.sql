@@ -73,9 +73,9 @@ whatever is asked for, as only then each line that is malformed is noticed.
     {% endfor %}
     {% set queries = [] %}
     {% for header, its_paths in headers.items() if header %}
-        {% set delimiters = {} %}
+        {% set delimiters, unquoted = {}, modules.re.sub('"(?:[^"]|"")*"', "", header) %}
         {% for mark in [",", ";", "\t", "|"] %}
-            {% do delimiters.update({mark: header.count(mark)}) %}
+            {% do delimiters.update({mark: unquoted.count(mark)}) %}
         {% endfor %}
         {% set delimiter = (delimiters | dictsort(by="value") | last)[0] %}
         {% set columns, names = [], [] %}
@@ -158,7 +158,7 @@ kept in a table of their own; returns its name, or none where every line can be.
         ) %}
     {% endfor %}
     {% set pattern = plain_path(folder) ~ "/" ~ source.source_name ~ "/{"
-        ~ below | unique | join(",") ~ "}" %}
+        ~ below | unique(true) | join(",") ~ "}" %}
     {% set options = {
         "parquet": "mergeSchema true",
         "csv": "header true, enforceSchema false, multiLine true, escape '\"'",
