@@ -13,6 +13,7 @@ column is text, so a value may be unreadable as its type, and a line may be malf
 #}
 {% macro land_raw() %}
     {% if execute and flags.WHICH in ["build", "run", "run-operation"] %}
+        {% do check_zones() %}
         {% set landed = raw_relations() %}
         {% for source in raw_sources() | unique(attribute="schema") %}
             {% do adapter.create_schema(
@@ -36,41 +37,53 @@ column is text, so a value may be unreadable as its type, and a line may be malf
 
 
 {#
-Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "files" and "format"),
-"where": what to tell a person, "is_text": whether its values are untyped text}}.
+Where each raw table of the contract is: {"raw_crm.customers": {"from": SQL after "from" (or "files"
+and "format"), "where": what to tell a person, "is_text": whether its values are untyped text,
+"problem": why its files cannot be read together}}. Logs what lies there and is not read.
 #}
 {% macro raw_relations() %}
-    {% set landed = {} %}
+    {% set landed, unused, contract = {}, {}, [] %}
+    {% for source in raw_sources() %}
+        {% do contract.append(source.source_name ~ "." ~ source.name) %}
+    {% endfor %}
     {% set raw_path = var("raw_path") %}
     {% if not raw_path %}
         {% for source_name, schema in var("raw_schemas").items() %}
             {% for name, relation in raw_tables(schema).items() %}
-                {% set key = source_name ~ "." ~ name %}
-                {% do landed.update({key: {"from": relation, "where": relation}}) %}
+                {% set table = source_name ~ "." ~ name | lower %}
+                {% if table in contract %}
+                    {% do landed.update({table: {"from": relation, "where": relation}}) %}
+                {% elif not name.startswith("_") %}
+                    {% do unused.setdefault(table, []).append(relation) %}
+                {% endif %}
             {% endfor %}
         {% endfor %}
     {% else %}
         {% set files = {} %}
-        {% for path, relative_path in raw_files(raw_path) %}
-            {% set parts = relative_path.split("/") %}
-            {% set is_csv = path.endswith((".csv", ".csv.gz")) %}
-            {% if is_csv or path.endswith(".parquet") %}
-                {% set table = parts[0] ~ "." ~ parts[1].split(".")[0] %}
-                {% set key = table ~ (":csv" if is_csv else ":parquet") %}
-                {% do files.setdefault(key, []).append(path) %}
+        {% for path, below in raw_files(raw_path) if not modules.re.search("/[._][^/]*$", below) %}
+            {% set name, _, rest = below.partition("/")[2].partition("/") %}
+            {% set table = (below.partition("/")[0] ~ "." ~ name.partition(".")[0]) | lower %}
+            {% if table in contract and file_format(path) %}
+                {% do files.setdefault(table, []).append(path) %}
+            {% else %}
+                {% do unused.setdefault(table, []).append(path) %}
             {% endif %}
         {% endfor %}
-        {% for key, paths in files.items() %}
-            {% set table, format = key.split(":") %}
+        {% for table, paths in files.items() %}
             {% set others = paths | length - 1 %}
+            {% set format = file_format(paths[0]) %}
             {% do landed.update({table: {
                 "files": paths,
                 "format": format,
                 "where": paths[0] ~ (" and " ~ others ~ " more" if others else ""),
                 "is_text": format == "csv",
+                "problem": files_problem(table, paths),
             }}) %}
         {% endfor %}
     {% endif %}
+    {% for table, places in unused.items() %}
+        {% do log(not_read(table, places, contract), info=true) %}
+    {% endfor %}
     {% if not landed %}
         {% do exceptions.raise_compiler_error(
             "No raw table found in " ~ (raw_path or var("raw_schemas").values() | list | join(", "))
@@ -83,12 +96,87 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
 {% endmacro %}
 
 
+{# The format of a file by its name, in capitals or not; none where it is not read. #}
+{% macro file_format(path) %}
+    {% set name = path | lower %}
+    {{ return("parquet" if name.endswith(".parquet")
+        else ("csv" if name.endswith((".csv", ".csv.gz")) else none)) }}
+{% endmacro %}
+
+
+{#
+Why a table's files cannot be read together: two formats, or the same name twice (customers.csv and
+customers.csv.gz), which nearly always are the same rows twice. None where they can.
+#}
+{% macro files_problem(table, paths) %}
+    {% set formats, stems, clashing = {}, {}, [] %}
+    {% for path in paths %}
+        {% do formats.setdefault(file_format(path), path) %}
+        {% set stem = modules.re.sub("[.](parquet|csv|csv[.]gz)$", "", path | lower) %}
+        {% if stem in stems %}{% do clashing.extend([stems[stem], path]) %}{% endif %}
+        {% do stems.setdefault(stem, path) %}
+    {% endfor %}
+    {% set clashing = formats.values() | list if formats | length > 1 else clashing %}
+    {% if clashing %}
+        {{ return(
+            table ~ ": " ~ clashing | unique(true) | join(" and ") ~ (" have two formats"
+                if formats | length > 1 else " have the same name")
+            ~ ", so that rows might count twice. Keep one of them, and move the other out of the"
+            ~ " folder"
+        ) }}
+    {% endif %}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{# What to log of files or tables that are not read. #}
+{% macro not_read(table, places, contract) %}
+    {% set others = " and " ~ (places | length - 1) ~ " more" if places | length > 1 else "" %}
+    {% set close = closest_name(table, contract) %}
+    {{ return(
+        "Not read: " ~ places[0] ~ others ~ ". " ~ (
+            "Files end in .parquet, .csv or .csv.gz." if table in contract
+            else "The raw contract has no table " ~ table ~ "."
+            ~ (" Did you mean " ~ close ~ "?" if close else "")
+        )
+    ) }}
+{% endmacro %}
+
+
+{#
+Of several names the one that a misspelt one is closest to: most of its pairs of letters are the
+same. None where no name is close.
+
+    closest_name("raw_crm.customer", ["raw_crm.consents", "raw_crm.customers"]) -> raw_crm.customers
+#}
+{% macro closest_name(misspelt, names) %}
+    {% set closest = {"share": 0.75, "name": none} %}
+    {% set wanted = letter_pairs(misspelt) %}
+    {% for name in names %}
+        {% set pairs = letter_pairs(name) %}
+        {% set common = wanted | select("in", pairs) | list | length %}
+        {% set share = 2 * common / (wanted | length + pairs | length) %}
+        {% if share > closest.share %}{% do closest.update({"share": share, "name": name}) %}{% endif %}
+    {% endfor %}
+    {{ return(closest.name) }}
+{% endmacro %}
+
+{% macro letter_pairs(name) %}
+    {% set pairs = [] %}
+    {% for letter in name | lower %}
+        {% do pairs.append(letter ~ (name | lower)[loop.index:loop.index + 1]) %}
+    {% endfor %}
+    {{ return(pairs | unique | list) }}
+{% endmacro %}
+
+
 {# Creates one table's view; returns what is wrong with the table, one sentence each. #}
 {% macro land_raw_table(source, found) %}
     {% set problems = [] %}
     {% set expressions = [] %}
     {% set unreadable = [] %}
     {% set types = {} %}
+    {% if found and found.problem %}{{ return([found.problem]) }}{% endif %}
     {% if found %}
         {% do found.setdefault("from", files_relation(source, found.format, found.files)) %}
         {% for row in run_query("describe select * from " ~ found["from"]).rows %}
@@ -102,12 +190,13 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
         {% set name = load_columns.get(column.name[1:], column.name) | lower %}
         {% set wanted = column.data_type %}
         {% set type = types.get(name) %}
-        {% set quoted = adapter.quote(name) %}
+        {% set value = quoted_name(name) %}
+        {% set value = csv_value(value) if found and found.is_text else value %}
         {# The loader writes the time of a load, and writes UTC. #}
         {% set clock = source.source_name if column.name != "_loaded_at" else none %}
-        {% set readable = typed(quoted, type, wanted, clock) %}
+        {% set readable = typed(value, type, wanted, clock) if type %}
         {% if type and not is_readable_as(type, wanted) %}
-            {% do doubtful.update({column.name: [name, type, wanted, quoted, readable]}) %}
+            {% do doubtful.update({column.name: [name, type, wanted, value, readable]}) %}
         {% elif found and not type and column.config.meta.get("required") %}
             {% do problems.append(
                 table ~ ": the required column " ~ name ~ " (" ~ wanted ~ ") is missing. Found: "
@@ -119,21 +208,22 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
         {% do expressions.append((readable if type else absent) ~ " as " ~ column.name) %}
     {% endfor %}
     {% set seen = values_seen(doubtful, found) if doubtful else [] %}
-    {% for column, (name, type, wanted, quoted, readable) in doubtful.items() %}
+    {% for column, (name, type, wanted, value, readable) in doubtful.items() %}
         {% set known, read, example = seen[3 * loop.index0], seen[3 * loop.index0 + 1],
             seen[3 * loop.index0 + 2] %}
         {% set is_load_time = column == "_loaded_at" and read == known %}
-        {% if known > 0 and not is_load_time and (read == 0 or not found.is_text) %}
+        {% set may_be_text = found.is_text or column == "_is_deleted" %}
+        {% if known > 0 and not is_load_time and (read == 0 or not may_be_text) %}
             {% do problems.append(
                 table ~ ": column " ~ name ~ " has type "
                 ~ ("text" if found.is_text else type) ~ ", the contract wants " ~ wanted
-                ~ " (e.g. '" ~ example ~ "'). In: " ~ found.where
+                ~ " (a value looks like '" ~ example ~ "'). In: " ~ found.where
             ) %}
         {% endif %}
-        {% if found.is_text and column != "_is_deleted" %}
+        {% if may_be_text %}
             {% do unreadable.append(column) %}
             {% do expressions.append(
-                "coalesce(trim(" ~ quoted ~ "), '') <> '' and " ~ readable
+                "coalesce(trim(" ~ as_text(value) ~ "), '') <> '' and " ~ readable
                 ~ " is null as _unreadable_" ~ column
             ) %}
         {% endif %}
@@ -141,9 +231,9 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
     {% if not problems %}
         {% set landed, whole = {}, {} %}
         {% for name in types %}
-            {% do whole.update({name: adapter.quote(name)}) %}
+            {% do whole.update({name: quoted_name(name)}) %}
             {% if name != load_columns.get("loaded_at", "_loaded_at") | lower %}
-                {% do landed.update({name: adapter.quote(name)}) %}
+                {% do landed.update({name: quoted_name(name)}) %}
             {% endif %}
         {% endfor %}
         {% for columns, name in [(landed, "_landed"), (whole, "_landed_with_load_time")] %}
@@ -168,13 +258,61 @@ Where each raw table is: {"raw_crm.customers": {"from": SQL after "from" (or "fi
 {% endmacro %}
 
 
-{# For each column in doubt: how many values it has, how many can be read as its type, the least. #}
+{#
+For each column in doubt: how many values it has, how many can be read as its type, and the shape of
+one that cannot. The value itself may be personal and does not belong in a log.
+#}
 {% macro values_seen(doubtful, found) %}
     {% set measures = [] %}
-    {% for name, type, wanted, quoted, readable in doubtful.values() %}
+    {% for name, type, wanted, value, readable in doubtful.values() %}
+        {% set text = as_text(value) %}
         {% do measures.append(
-            "count(" ~ quoted ~ "), count(" ~ readable ~ "), min(" ~ as_text(quoted) ~ ")"
+            "count(" ~ value ~ "), count(" ~ readable ~ "), " ~ shape_of(
+                "coalesce(min(case when " ~ readable ~ " is null then " ~ text ~ " end), min("
+                ~ text ~ "))"
+            )
         ) %}
     {% endfor %}
     {{ return(run_query("select " ~ measures | join(", ") ~ " from " ~ found["from"]).rows[0]) }}
+{% endmacro %}
+
+
+{#
+The shape of a text: letters as a, digits as 9, at most 40 characters.
+
+    jane.doe@example.org -> aaaa.aaa@aaaaaaa.aaa
+#}
+{% macro shape_of(text) %}{{- return(adapter.dispatch("shape_of")(text)) -}}{% endmacro %}
+
+{% macro duckdb__shape_of(text) %}
+    {{- return("regexp_replace(regexp_replace(left(" ~ text
+        ~ ", 40), '[\\p{L}\\p{M}]', 'a', 'g'), '\\p{N}', '9', 'g')") -}}
+{% endmacro %}
+
+{% macro spark__shape_of(text) %}
+    {{- return("regexp_replace(regexp_replace(left(" ~ text
+        ~ ", 40), '[\\\\p{L}\\\\p{M}]', 'a'), '\\\\p{N}', '9')") -}}
+{% endmacro %}
+
+
+{# Stops where a var names a time zone that does not exist, or a source that the contract lacks. #}
+{% macro check_zones() %}
+    {% set problems, sources = [], raw_sources() | map(attribute="source_name") | unique | sort %}
+    {% set zones = {"business_timezone": var("business_timezone")} %}
+    {% for source_name, zone in var("source_timezones").items() %}
+        {% do zones.update({"source_timezones, " ~ source_name: zone}) %}
+        {% if source_name not in sources %}
+            {% do problems.append("source_timezones: there is no source " ~ source_name
+                ~ ". The sources are " ~ sources | join(", ") ~ ".") %}
+        {% endif %}
+    {% endfor %}
+    {% for name, zone in zones.items() if zone not in modules.pytz.all_timezones %}
+        {% do problems.append(name ~ ": " ~ zone ~ " is no time zone. Expected is a name of the"
+            ~ " IANA database, e.g. Europe/Paris or UTC.") %}
+    {% endfor %}
+    {% if problems %}
+        {% do exceptions.raise_compiler_error(
+            "Time zones that cannot be used:\n  - " ~ problems | join("\n  - ")
+        ) %}
+    {% endif %}
 {% endmacro %}

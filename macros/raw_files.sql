@@ -5,18 +5,36 @@
 
 {% macro duckdb__raw_files(folder) %}
     {% set files = [] %}
-    {% set pattern = folder ~ "/raw_*/**" %}
-    {% for row in run_query("select file from glob('" ~ pattern ~ "') order by file").rows %}
+    {% set pattern = text_literal(plain_path(folder) ~ "/raw_*/**") %}
+    {% for row in run_query("select file from glob(" ~ pattern ~ ") order by file").rows %}
         {% do files.append([row[0], row[0].replace("\\", "/")[folder | length + 1:]]) %}
     {% endfor %}
     {{ return(files) }}
 {% endmacro %}
 
+{# A path whose characters stand for themselves, where the engine reads patterns. #}
+{% macro plain_path(path) %}{{- return(adapter.dispatch("plain_path")(path)) -}}{% endmacro %}
+
+{% macro duckdb__plain_path(path) %}
+    {{- return(modules.re.sub("([*?[])", "[\\1]", path)) -}}
+{% endmacro %}
+
+{% macro spark__plain_path(path) %}
+    {{- return(modules.re.sub("([][*?{}\\\\])", "\\\\\\1", path)) -}}
+{% endmacro %}
+
+{# Paths as a list of SQL literals. #}
+{% macro path_list(paths) %}
+    {% set literals = [] %}
+    {% for path in paths %}{% do literals.append(text_literal(plain_path(path))) %}{% endfor %}
+    {{ return("[" ~ literals | join(", ") ~ "]") }}
+{% endmacro %}
+
 {# Spark stops at a folder that does not exist or is empty, and names it. #}
 {% macro spark__raw_files(folder) %}
     {% set files = [] %}
-    {% set pattern = folder ~ "{,/raw_*/*}" %}
-    {% for row in run_query("select path from binaryFile.`" ~ pattern ~ "` order by path").rows %}
+    {% set pattern = quoted_name(plain_path(folder) ~ "{,/raw_*/*}") %}
+    {% for row in run_query("select path from binaryFile." ~ pattern ~ " order by path").rows %}
         {% set below = modules.re.search(".*/(raw_[^/]+/.+)", row[0]) %}
         {% if below %}{% do files.append([row[0], below[1]]) %}{% endif %}
     {% endfor %}
@@ -34,7 +52,7 @@
         {{ return("(" ~ csv_queries(paths, "ignore_errors = true") | join(" union all by name ")
             ~ ")") }}
     {% endif %}
-    {{ return("read_parquet(['" ~ paths | join("', '") ~ "'], union_by_name = true)") }}
+    {{ return("read_parquet(" ~ path_list(paths) ~ ", union_by_name = true)") }}
 {% endmacro %}
 
 {#
@@ -47,7 +65,7 @@ whatever is asked for, as only then each line that is malformed is noticed.
     {% set headers = {} %}
     {% for path in paths %}
         {% set line = run_query(
-            "select line from read_csv('" ~ path ~ "', header = false, ignore_errors = true, "
+            "select line from read_csv(" ~ path_list([path]) ~ ", header = false, ignore_errors = true, "
             ~ "columns = {'line': 'varchar'}, delim = chr(1), escape = '', " ~ text_options
             ~ "'') limit 1"
         ).rows %}
@@ -55,19 +73,18 @@ whatever is asked for, as only then each line that is malformed is noticed.
     {% endfor %}
     {% set queries = [] %}
     {% for header, its_paths in headers.items() if header %}
-        {% set delimiters = {} %}
+        {% set delimiters, unquoted = {}, modules.re.sub('"(?:[^"]|"")*"', "", header) %}
         {% for mark in [",", ";", "\t", "|"] %}
-            {% do delimiters.update({mark: header.count(mark)}) %}
+            {% do delimiters.update({mark: unquoted.count(mark)}) %}
         {% endfor %}
         {% set delimiter = (delimiters | dictsort(by="value") | last)[0] %}
         {% set columns, names = [], [] %}
-        {% for name in header.replace("\ufeff", "").split(delimiter) %}
-            {% set name = name.strip().strip('"') %}
-            {% do columns.append("'" ~ name.replace("'", "''") ~ "': 'varchar'") %}
-            {% do names.append(adapter.quote(name)) %}
+        {% for name in header_names(header, delimiter) %}
+            {% do columns.append(text_literal(name) ~ ": 'varchar'") %}
+            {% do names.append(quoted_name(name)) %}
         {% endfor %}
         {% do queries.append(
-            "select * from read_csv(['" ~ its_paths | join("', '") ~ "'], header = true, "
+            "select * from read_csv(" ~ path_list(its_paths) ~ ", header = true, "
             ~ "columns = {" ~ columns | join(", ") ~ "}, delim = '" ~ delimiter ~ "', "
             ~ "escape = '\"', "
             ~ text_options ~ "'\"', " ~ options ~ ") where concat(" ~ names | join(", ")
@@ -75,6 +92,24 @@ whatever is asked for, as only then each line that is malformed is noticed.
         ) %}
     {% endfor %}
     {{ return(queries) }}
+{% endmacro %}
+
+
+{#
+The columns that a CSV file's first line names; a name in quotes may hold the delimiter. One that is
+empty or there twice gets its number: a_2.
+#}
+{% macro header_names(header, delimiter) %}
+    {% set names, mark = [], modules.re.escape(delimiter) %}
+    {% set cell = '(?:^|' ~ mark ~ ')( *"(?:[^"]|"")*" *|[^' ~ mark ~ ']*)' %}
+    {% for found in modules.re.findall(cell, header.replace("\ufeff", "")) %}
+        {% set name = found.strip() %}
+        {% set is_quoted = name | length > 1 and name.startswith('"') and name.endswith('"') %}
+        {% set name = name[1:-1].replace('""', '"') if is_quoted else name %}
+        {% set is_taken = not name or name | lower in names | map("lower") %}
+        {% do names.append(name ~ "_" ~ loop.index if is_taken else name) %}
+    {% endfor %}
+    {{ return(names) }}
 {% endmacro %}
 
 
@@ -118,17 +153,20 @@ kept in a table of their own; returns its name, or none where every line can be.
     {% set below = [] %}
     {% for path in paths %}
         {% set name, _, part = path.rpartition("/" ~ source.source_name ~ "/")[2].partition("/") %}
-        {% do below.append(name ~ ("/*." ~ part.partition(".")[2] if part else "")) %}
+        {% do below.append(
+            plain_path(name) ~ ("/*." ~ plain_path(part.partition(".")[2]) if part else "")
+        ) %}
     {% endfor %}
-    {% set pattern = folder ~ "/" ~ source.source_name ~ "/{" ~ below | unique | join(",") ~ "}" %}
+    {% set pattern = plain_path(folder) ~ "/" ~ source.source_name ~ "/{"
+        ~ below | unique(true) | join(",") ~ "}" %}
     {% set options = {
         "parquet": "mergeSchema true",
         "csv": "header true, enforceSchema false, multiLine true, escape '\"'",
     }[format] %}
     {% do run_query("drop table if exists " ~ table) %}
     {% do run_query(
-        "create table " ~ table ~ " using " ~ format ~ " options (path '" ~ pattern ~ "', "
-        ~ options ~ ")"
+        "create table " ~ table ~ " using " ~ format ~ " options (path "
+        ~ text_literal(pattern) ~ ", " ~ options ~ ")"
     ) %}
     {{ return(table) }}
 {% endmacro %}
@@ -142,19 +180,20 @@ kept in a table of their own; returns its name, or none where every line can be.
 {% macro duckdb__raw_tables(schema) %}
     {% set tables = {} %}
     {% for row in run_query(
-        "select table_name from information_schema.tables where table_catalog = '"
-        ~ target.database ~ "' and table_schema = '" ~ schema ~ "'"
+        "select table_name from information_schema.tables where table_catalog = "
+        ~ text_literal(target.database) ~ " and table_schema = " ~ text_literal(schema)
     ).rows %}
-        {% do tables.update({row[0]: target.database ~ "." ~ schema ~ "." ~ row[0]}) %}
+        {% do tables.update({row[0]: quoted_name(target.database) ~ "." ~ quoted_name(schema) ~ "."
+            ~ quoted_name(row[0])}) %}
     {% endfor %}
     {{ return(tables) }}
 {% endmacro %}
 
 {% macro spark__raw_tables(schema) %}
     {% set tables = {} %}
-    {% if run_query("show schemas like '" ~ schema ~ "'").rows %}
-        {% for row in run_query("show tables in " ~ schema).rows if not row[2] %}
-            {% do tables.update({row[1]: schema ~ "." ~ row[1]}) %}
+    {% if run_query("show schemas like " ~ text_literal(schema)).rows %}
+        {% for row in run_query("show tables in " ~ quoted_name(schema)).rows if not row[2] %}
+            {% do tables.update({row[1]: quoted_name(schema) ~ "." ~ quoted_name(row[1])}) %}
         {% endfor %}
     {% endif %}
     {{ return(tables) }}

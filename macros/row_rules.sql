@@ -4,13 +4,26 @@ lists the reason codes.
 
 Returns [{"column", "code", "is_row", "condition" (SQL over the typed columns)}], in the order in
 which they are asked. A required value that is unusable sets the row aside (is_row); any other is
-read as null. unreadable: the columns with a flag _unreadable_<column>.
+read as null. So that what cannot be read never counts as consent, three settings of a column
+(config: {meta: ...}) change that; the conditions are SQL over the typed columns:
+
+    unusable_as: withdrawn     any unusable value is read as this one, and the row counts
+    load_time_when: condition  an unusable time is read as the load time, and the row counts
+    optional_when: condition   the required value may be missing
+
+unreadable: the columns with a flag _unreadable_<column>.
 
     - name: engaged_seconds        -> {"column": "engaged_seconds", "code": "out_of_range",
       config: {meta: {minimum: 0}}     "is_row": false, "condition": "(engaged_seconds < 0 or ..."}
 #}
 {% macro row_rules(source, unreadable) %}
     {% set rules = [] %}
+    {% if "_is_deleted" in unreadable %}
+        {% do rules.append({
+            "column": "_is_deleted", "code": "unreadable_value", "is_row": true,
+            "condition": "_unreadable__is_deleted",
+        }) %}
+    {% endif %}
     {% if source.config.meta.get("one_of") %}
         {% do rules.append({
             "column": source.config.meta.one_of | join(" or "), "code": "missing_value",
@@ -35,15 +48,20 @@ read as null. unreadable: the columns with a flag _unreadable_<column>.
             {% do found.append(["unreadable_value", "_unreadable_" ~ name]) %}
         {% endif %}
         {% if meta.get("required") %}
-            {% do found.append(["missing_value", name ~ " is null"]) %}
+            {% do found.append([
+                "missing_value",
+                name ~ " is null"
+                ~ (" and not (" ~ meta.optional_when ~ ")" if "optional_when" in meta else ""),
+            ]) %}
         {% endif %}
         {% if meta.get("accepted") %}
             {# No list: engines join with a longer one, also where rows are only counted. #}
             {% do found.append([
                 "unknown_value",
-                "case lower(trim(" ~ name ~ ")) when '"
-                ~ meta.accepted | join("' then false when '")
-                ~ "' then false else " ~ name ~ " is not null end",
+                "case lower(trim(" ~ name ~ ")) when "
+                ~ meta.accepted | map("string") | map("lower") | map("tojson") | join(
+                    " then false when ") | replace('"', "'")
+                ~ " then false else " ~ name ~ " is not null end",
             ]) %}
         {% endif %}
         {% if type == "double" %}
@@ -54,9 +72,10 @@ read as null. unreadable: the columns with a flag _unreadable_<column>.
         {% endif %}
         {% if type in ["timestamp", "date"] %}
             {% set earliest = meta.get("earliest", var("earliest_date")) %}
-            {% do found.append(
-                ["impossible_date", name ~ " < cast('" ~ earliest ~ "' as " ~ type ~ ")"]
-            ) %}
+            {% do found.append([
+                "impossible_date",
+                name ~ " < cast(" ~ text_literal(earliest) ~ " as " ~ type ~ ")",
+            ]) %}
         {% endif %}
         {% if type in ["timestamp", "date"] and (meta.get("required") or meta.get("is_past")) %}
             {% do found.append(["future_date", name ~ " > " ~ dbt.dateadd(
@@ -67,10 +86,17 @@ read as null. unreadable: the columns with a flag _unreadable_<column>.
             {% do found.append(["ends_before_start", name ~ " < " ~ meta.not_before]) %}
         {% endif %}
         {% for code, condition in found %}
-            {% do rules.append({
-                "column": name, "code": code, "condition": condition,
-                "is_row": meta.get("required", false),
-            }) %}
+            {% set is_row = meta.get("required", false) and not meta.get("unusable_as") %}
+            {% if meta.get("load_time_when") %}
+                {% do rules.append({
+                    "column": name, "code": code, "is_row": false,
+                    "condition": "(" ~ condition ~ ") and " ~ meta.load_time_when,
+                }) %}
+                {% set condition = "(" ~ condition ~ ") and not (" ~ meta.load_time_when ~ ")" %}
+            {% endif %}
+            {% do rules.append(
+                {"column": name, "code": code, "condition": condition, "is_row": is_row}
+            ) %}
         {% endfor %}
     {% endfor %}
     {{ return(rules) }}
@@ -83,6 +109,17 @@ read as null. unreadable: the columns with a flag _unreadable_<column>.
         "(_loaded_at < cast('" ~ var("earliest_date") ~ "' as timestamp) or _loaded_at > "
         ~ dbt.dateadd("hour", var("future_tolerance_hours"), run_time()) ~ ")"
     ) }}
+{% endmacro %}
+
+
+{# What an unusable value is read as: null, unless the contract says otherwise. #}
+{% macro unusable_as(column) %}
+    {% set meta = column.config.meta %}
+    {% if meta.get("load_time_when") %}
+        {{ return("coalesce(_loaded_at, cast(" ~ text_literal(var("earliest_date"))
+            ~ " as timestamp))") }}
+    {% endif %}
+    {{ return(text_literal(meta.unusable_as) if meta.get("unusable_as") else "null") }}
 {% endmacro %}
 
 
@@ -102,6 +139,7 @@ typed: a query with the columns, typed, the flags of unreadable values and _land
     {% set rules = row_rules(source, unreadable) %}
     {% set values = rules | rejectattr("is_row") | list %}
     {% set of_loads = rules | selectattr("column", "equalto", "_loaded_at") | list %}
+    {% set of_deletions = rules | selectattr("column", "equalto", "_is_deleted") | list %}
     {% set is_bad_load = of_loads | map(attribute="condition") | join(" or ") %}
     select
         {% for column in source.columns.values() %}
@@ -109,21 +147,21 @@ typed: a query with the columns, typed, the flags of unreadable values and _land
             | map(attribute="condition") | list %}
         {% if column.name == "_loaded_at" %}{% do unusable.append(is_bad_load) %}{% endif %}
         {% if unusable %}
-        case when {{ unusable | join(" or ") }} then null else {{ column.name }} end
-            as {{ column.name }},
+        case when {{ unusable | join(" or ") }} then {{ unusable_as(column) }}
+            else {{ column.name }} end as {{ column.name }},
         {% else %}
         {{ column.name }},
         {% endif %}
         {% endfor %}
         case
-            {% for rule in of_loads %}
+            {% for rule in of_loads + of_deletions %}
             when {{ rule.condition }} then '{{ rule.code }}:{{ rule.column }}'
             {% endfor %}
             {% for column, condition in deletion_names(source).items() %}
             when _is_deleted and {{ condition }} then 'missing_value:{{ column }}'
             {% endfor %}
             when _is_deleted then null
-            {% for rule in rules if rule.is_row and rule not in of_loads %}
+            {% for rule in rules if rule.is_row and rule not in of_loads + of_deletions %}
             when {{ rule.condition }} then '{{ rule.code }}:{{ rule.column }}'
             {% endfor %}
         end as _rejected,
@@ -169,7 +207,7 @@ where a row may be known by all its columns.
 {% macro duckdb__row_as_json(columns) %}
     {% set pairs = [] %}
     {% for name, quoted in columns.items() %}
-        {% do pairs.append("'" ~ name.replace("'", "''") ~ "': " ~ quoted) %}
+        {% do pairs.append(text_literal(name) ~ ": " ~ quoted) %}
     {% endfor %}
     {{ return("cast(to_json({" ~ pairs | join(", ") ~ "}) as varchar)") }}
 {% endmacro %}

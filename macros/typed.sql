@@ -1,13 +1,17 @@
 {#
-A found column as its contract type: times in UTC, blank text as null. clock: the source whose clock
-times without a zone are told by; none: UTC.
+A found column as its contract type: times in UTC, blank text as null. source_name: the source whose
+clock (var source_timezones) applies to times that state no zone; none: UTC.
 #}
-{% macro typed(column, found, wanted, clock) %}
+{% macro typed(column, found, wanted, source_name) %}
+    {% set zone = var("source_timezones").get(source_name) %}
     {% if wanted == "varchar" %}
         {{ return("nullif(trim(" ~ as_text(column) ~ "), '')") }}
     {% elif wanted == "timestamp" %}
-        {% set zone = var("source_timezones").get(clock) %}
         {{ return(adapter.dispatch("typed_timestamp")(column, found, zone)) }}
+    {% elif wanted == "date" %}
+        {{ return(typed_date(column, found, zone)) }}
+    {% elif wanted == "boolean" and found | lower != "boolean" %}
+        {{ return(typed_boolean(column)) }}
     {% else %}
         {{ return("try_cast(" ~ column ~ " as " ~ wanted ~ ")") }}
     {% endif %}
@@ -15,32 +19,121 @@ times without a zone are told by; none: UTC.
 
 
 {#
-A found column as a moment in UTC. zone: the clock of a source whose timestamps carry none.
-_dlt_load_id counts seconds.
+A value of a CSV file, trimmed. Null where it is empty or spells null: NULL in any case, as database
+clients write it, or \N.
+#}
+{% macro csv_value(column) %}
+    {{ return(
+        "case when lower(trim(" ~ column ~ ")) in ('', 'null', " ~ text_literal("\\n")
+        ~ ") then null else trim(" ~ column ~ ") end"
+    ) }}
+{% endmacro %}
+
+
+{# Whether a text states a time of day; and whether a zone or an offset follows that time, as SQL. #}
+{% macro states_time(text) %}{{- return(matches_pattern(text, ":[0-9]")) -}}{% endmacro %}
+
+{% macro states_zone(text) %}
+    {{- return(matches_pattern(text, ":[0-9][0-9.]* *[-+A-Za-z]")) -}}
+{% endmacro %}
+
+
+{# Whether a regular expression matches a part of a text, as SQL. #}
+{% macro matches_pattern(text, pattern) %}
+    {{- return(adapter.dispatch("matches_pattern")(text, pattern)) -}}
+{% endmacro %}
+
+{% macro duckdb__matches_pattern(text, pattern) %}
+    {{- return("regexp_matches(" ~ text ~ ", " ~ text_literal(pattern) ~ ")") -}}
+{% endmacro %}
+
+{% macro spark__matches_pattern(text, pattern) %}
+    {{- return("(" ~ text ~ " rlike " ~ text_literal(pattern) ~ ")") -}}
+{% endmacro %}
+
+
+{#
+A found column as a moment in UTC. A zone that the value states holds; zone: the clock of a source
+whose timestamps state none. _dlt_load_id counts seconds.
+
+    2026-05-31T20:30:00-07:00 -> 2026-06-01 03:30:00, whatever the clock of the source
 #}
 {% macro duckdb__typed_timestamp(column, found, zone) %}
-    {% if found == "TIMESTAMP WITH TIME ZONE" %}
-        {{ return("(" ~ column ~ " at time zone 'UTC')") }}
-    {% elif column == '"_dlt_load_id"' %}
+    {% set clock_time = "try_cast(" ~ column ~ " as timestamp)" %}
+    {% set unzoned = "(" ~ clock_time ~ " at time zone " ~ text_literal(zone)
+        ~ " at time zone 'UTC')" if zone else clock_time %}
+    {% if '"_dlt_load_id"' in column %}
         {{ return("(to_timestamp(try_cast(" ~ column ~ " as double)) at time zone 'UTC')") }}
-    {% elif zone %}
+    {% elif "WITH TIME ZONE" in found %}
+        {{ return("(" ~ column ~ " at time zone 'UTC')") }}
+    {% elif found == "VARCHAR" %}
+        {# DuckDB's cast to timestamp drops an offset; that to timestamptz wants none of its blank,
+           and a capital Z. #}
+        {% set compact = "regexp_replace(regexp_replace(" ~ column ~ ", ' +([-+][0-9:]+)$', '\\1')"
+            ~ ", 'z$', 'Z')" %}
         {{ return(
-            "(try_cast(" ~ column ~ " as timestamp) at time zone '" ~ zone ~ "' at time zone 'UTC')"
+            "case when " ~ states_zone(column) ~ " then try_cast(" ~ compact
+            ~ " as timestamptz) at time zone 'UTC' else " ~ unzoned ~ " end"
         ) }}
     {% else %}
-        {{ return("try_cast(" ~ column ~ " as timestamp)") }}
+        {{ return(unzoned) }}
     {% endif %}
 {% endmacro %}
 
 {# The session's zone is UTC, so a timestamp is one in UTC. #}
 {% macro spark__typed_timestamp(column, found, zone) %}
-    {% if column == "`_dlt_load_id`" %}
+    {% set moment = "try_cast(" ~ column ~ " as timestamp)" %}
+    {% set unzoned = "to_utc_timestamp(" ~ moment ~ ", " ~ text_literal(zone) ~ ")" %}
+    {% if "`_dlt_load_id`" in column %}
         {{ return("cast(try_cast(" ~ column ~ " as double) as timestamp)") }}
-    {% elif zone and found != "timestamp" %}
-        {{ return("to_utc_timestamp(try_cast(" ~ column ~ " as timestamp), '" ~ zone ~ "')") }}
+    {% elif not zone or found == "timestamp" %}
+        {{ return(moment) }}
+    {% elif found == "string" %}
+        {{ return(
+            "case when " ~ states_zone(column) ~ " then " ~ moment ~ " else " ~ unzoned ~ " end"
+        ) }}
     {% else %}
-        {{ return("try_cast(" ~ column ~ " as timestamp)") }}
+        {{ return(unzoned) }}
     {% endif %}
+{% endmacro %}
+
+
+{#
+A found column as a day. A moment that is not midnight as written is the day that it is by the clock
+of the source, else of the business: systems that keep a date of birth as local midnight deliver it
+in UTC.
+
+    1990-01-01T00:00:00Z -> 1990-01-01
+    1989-12-31T23:00:00Z, Europe/Paris -> 1990-01-01
+#}
+{% macro typed_date(column, found, zone) %}
+    {% set type = found | lower %}
+    {% set moment = adapter.dispatch("typed_timestamp")(column, found, zone) %}
+    {% set local_day = adapter.dispatch("local_date")(moment, zone or var("business_timezone")) %}
+    {% if type in ["varchar", "string"] %}
+        {% set midnight = "[T ]0?0:00(:00)?([.]0+)?( *[-+A-Za-z].*)?$" %}
+        {{ return(
+            "case when " ~ states_time(column) ~ " and not " ~ matches_pattern(column, midnight)
+            ~ " then " ~ local_day ~ " else try_cast(" ~ column ~ " as date) end"
+        ) }}
+    {% elif type.startswith("timestamp") and ("with time zone" in type or not zone) %}
+        {{ return(
+            "case when " ~ moment ~ " <> cast(cast(" ~ moment ~ " as date) as timestamp) then "
+            ~ local_day ~ " else cast(" ~ moment ~ " as date) end"
+        ) }}
+    {% else %}
+        {{ return("try_cast(" ~ column ~ " as date)") }}
+    {% endif %}
+{% endmacro %}
+
+
+{# A text or number as a truth value; pandas writes those of a column with gaps as 1.0 and 0.0. #}
+{% macro typed_boolean(column) %}
+    {% set text = "lower(trim(" ~ as_text(column) ~ "))" %}
+    {{ return(
+        "case " ~ text ~ " when '1.0' then true when '0.0' then false else try_cast(" ~ text
+        ~ " as boolean) end"
+    ) }}
 {% endmacro %}
 
 

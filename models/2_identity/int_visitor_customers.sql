@@ -49,13 +49,13 @@ looked_at as (
     union
     select
         'app' as channel,
-        devices.device_id as visitor_id
+        devices.device_hash as visitor_id
     from {{ ref("stg_app__devices") }} as devices
     where {{ is_changed("stg_app__devices", "devices") }}
     union
     select
         'app' as channel,
-        devices.device_id as visitor_id
+        devices.device_hash as visitor_id
     from {{ ref("stg_app__devices") }} as devices
     inner join {{ ref("int_customer_accounts") }} as accounts
         on devices.customer_id = accounts.account_id
@@ -89,7 +89,7 @@ known_uses as (
     union all
     select
         'app' as channel,
-        devices.device_id as visitor_id,
+        devices.device_hash as visitor_id,
         accounts.customer_id,
         devices.installed_at as known_at
     from {{ ref("stg_app__devices") }} as devices
@@ -99,7 +99,7 @@ known_uses as (
         devices.replaced_at is null
         and accounts.replaced_at is null
     {% if is_incremental() %}
-        and devices.device_id in (select looked_at.visitor_id from looked_at)
+        and devices.device_hash in (select looked_at.visitor_id from looked_at)
     {% endif %}
 ),
 

@@ -12,7 +12,7 @@ with
 {% if is_incremental() %}
 -- Sessions with new, changed or removed events; '' is that of all events without one. Within reach
 -- is a second more than the gap, as seconds are counted by their beginnings.
-changed_sessions as (
+changed_events as (
     {% for channel, (table, visitor_id) in tables.items() %}
     select
         '{{ channel }}' as channel,
@@ -25,6 +25,14 @@ changed_sessions as (
     group by {{ visitor_id }}, coalesce(session_id, '')
     {{ "union all" if not loop.last }}
     {% endfor %}
+),
+
+-- Events have cookies and devices in clear, visits their hashes.
+changed_sessions as (
+    select
+        *,
+        {{ hash_online_identifier("visitor_id") }} as visitor_hash
+    from changed_events
 ),
 
 -- Nearly all changes are of the last two days: what is near them is found by its time.
@@ -43,7 +51,7 @@ visits_from_gaps as (
         ended_at,
         {{ began_at }} as began_at
     from {{ few_of(
-        this, "channel, visitor_id", "select channel, visitor_id from changed_sessions"
+        this, "channel, visitor_id", "select channel, visitor_hash from changed_sessions"
         ~ " where session_name = '' and within_reach_from < (select recent_from from recent)",
         found_by="channel, visitor_id",
     ) }}
@@ -67,6 +75,7 @@ retold as (
     select
         changed_sessions.channel,
         changed_sessions.visitor_id,
+        changed_sessions.visitor_hash,
         changed_sessions.session_name,
         case
             when changed_sessions.session_name != '' then {{ long_ago() }}
@@ -75,12 +84,13 @@ retold as (
     from changed_sessions
     left join visits_from_gaps
         on changed_sessions.channel = visits_from_gaps.channel
-        and changed_sessions.visitor_id = visits_from_gaps.visitor_id
+        and changed_sessions.visitor_hash = visits_from_gaps.visitor_id
         and changed_sessions.changed_from >= visits_from_gaps.began_at
         and changed_sessions.within_reach_from <= visits_from_gaps.ended_at
     group by
         changed_sessions.channel,
         changed_sessions.visitor_id,
+        changed_sessions.visitor_hash,
         changed_sessions.session_name,
         changed_sessions.changed_from
 ),
@@ -88,8 +98,8 @@ retold as (
 looked_at as (
     select
         channel,
-        visitor_id,
-        session_name as session_id
+        visitor_hash as visitor_id,
+        {{ hash_online_identifier("session_name") }} as session_id
     from retold
     where session_name != ''
     union
@@ -100,7 +110,7 @@ looked_at as (
     from visits_from_gaps
     inner join retold
         on visits_from_gaps.channel = retold.channel
-        and visits_from_gaps.visitor_id = retold.visitor_id
+        and visits_from_gaps.visitor_id = retold.visitor_hash
         and visits_from_gaps.began_at >= retold.retold_from
     where retold.session_name = ''
 ),
@@ -205,7 +215,7 @@ visits as (
         channel,
         visitor_id,
         session_id,
-        {{ hash_login("login_id") }} as login_hash,
+        {{ login_text("login_id") }} as login_id,
         min(event_at) as started_at,
         max(event_at) as ended_at,
         count(*) as event_count,
@@ -213,9 +223,26 @@ visits as (
         max(user_agent) as user_agent
     from complete_events
     group by channel, visitor_id, session_id, {{ login_text("login_id") }}
+),
+
+hashed as (
+    select
+        channel,
+        {{ hash_online_identifier("visitor_id") }} as visitor_id,
+        case
+            when session_id like ' visit %' then session_id
+            else {{ hash_online_identifier("session_id") }}
+        end as session_id,
+        {{ hash_login("login_id") }} as login_hash,
+        started_at,
+        ended_at,
+        event_count,
+        engaged_seconds,
+        user_agent
+    from visits
 )
 
 {{ keep_replaced(
-    "visits", "select * from looked_at", by="channel, visitor_id, session_id",
+    "hashed", "select * from looked_at", by="channel, visitor_id, session_id",
     clustered_by="visitor_id", found_by="channel, visitor_id",
 ) }}

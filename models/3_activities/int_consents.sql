@@ -9,11 +9,18 @@ touched as (
 ),
 
 {% endif %}
+channels as (
+    {% for channel in message_channels() %}
+    select '{{ channel }}' as channel
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+),
+
 -- Outbound activities are called by their channel and what came of it: sent, or a response.
 changes as (
     select
         accounts.customer_id,
-        consents.channel,
+        channels.channel,
         consents.is_granted,
         false as is_unsubscribe,
         consents.changed_at
@@ -21,6 +28,7 @@ changes as (
     inner join {{ ref("int_customer_accounts") }} as accounts
         on consents.customer_id = accounts.account_id
         and accounts.replaced_at is null
+    inner join channels on consents.channel in (channels.channel, 'all')
     where consents.replaced_at is null
     {% if is_incremental() %}
         and accounts.customer_id in (select customer_id from touched)
@@ -74,9 +82,10 @@ ordered as (
     left join first_sends
         on changes.customer_id = first_sends.customer_id
         and changes.channel = first_sends.channel
+    -- What happened first at one instant is not known: the withdrawal is taken as the last word.
     window customer_channel as (
         partition by changes.customer_id, changes.channel
-        order by changes.changed_at, changes.is_granted
+        order by changes.changed_at asc, changes.is_granted desc
     )
 ),
 

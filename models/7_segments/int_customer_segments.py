@@ -61,6 +61,8 @@ def distance(centroid):
 
 def nearest(scores, centroids):
     """scores + persona; of equally near centroids the first by name."""
+    if not centroids:  # nothing was measurable in the reference period
+        return scores.with_columns(persona=nw.lit(None, nw.String))
     names = sorted(centroids)
     distances = {f"distance_{i}": distance(centroids[name]) for i, name in enumerate(names)}
     scores = scores.with_columns(**distances)

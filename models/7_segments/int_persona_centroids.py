@@ -32,6 +32,8 @@ def named(centroids, dimensions, personas):
 
 def fit(values, dimensions, personas, count):
     """Rows (persona, dimension, statistic, value) for a sample (n, d) of subscores."""
+    if not len(values):  # nothing was measurable in the reference period: there are no personas
+        return
     # Here, as loading it takes longer than a run in which there is nothing to fit.
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
@@ -74,5 +76,6 @@ def model(dbt, session):
             values = sample.filter(nw.col("scorecard_version") == key).select(known)
             fitted = fit(values.to_numpy(), dimensions, personas, version["persona_count"])
             rows += [(key, *row) for row in fitted]
-    header = ["scorecard_version", "persona", "dimension", "statistic", "value"]
-    return pa.table(dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)))
+    header = ["scorecard_version", "persona", "dimension", "statistic"]
+    schema = pa.schema([*((name, pa.string()) for name in header), ("value", pa.float64())])
+    return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)

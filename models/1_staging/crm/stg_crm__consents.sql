@@ -10,7 +10,7 @@ renamed as (
     select
         row_key,
         customer_id,
-        lower(channel) as channel,
+        coalesce(nullif(lower(channel), '*'), 'all') as channel,
         lower(status) = 'granted' as is_granted,
         changed_at,
         _loaded_at as loaded_at

@@ -13,7 +13,12 @@ renamed as (
         campaign_id,
         customer_id,
         lower(response_type) as response_type,
-        lower(coalesce(is_machine, 'unknown')) as machine_flag,
+        -- An unreadable flag is read as yes; an unsubscription must not get lost by that.
+        case
+            when lower(response_type) = 'unsubscribed' and _set_aside like '%:is_machine%'
+                then 'unknown'
+            else lower(coalesce(is_machine, 'unknown'))
+        end as machine_flag,
         responded_at,
         _loaded_at as loaded_at
     from contact_responses
