@@ -103,6 +103,34 @@ not keep, and that does not only measure others (quality measures what was rebui
 
 
 {#
+With --defer, before a run: stops it where it would add to a table of this target that is built from
+tables of another. Production's views say what was due there, not here.
+#}
+{% macro check_deferral() %}
+    {% set added_to = [] %}
+    {% for name, unique_id in incremental_tables().items()
+        if unique_id in selected_resources
+        and graph.nodes[unique_id].get("defer_relation")
+        and not is_refreshed(unique_id)
+        and can_be_outdated(unique_id) %}
+        {% set ancestors = {} %}
+        {% do add_ancestors(unique_id, ancestors) %}
+        {% for other, other_id in incremental_tables().items()
+            if other_id in ancestors and relation_of(other) != own_relation_of(other) %}
+            {% do added_to.append(name) %}
+        {% endfor %}
+    {% endfor %}
+    {% if added_to %}
+        {% do exceptions.raise_compiler_error(
+            "With --defer, tables that are there cannot be added to, as what they are built from is"
+            ~ " in another target:\n  - " ~ added_to | unique | join("\n  - ")
+            ~ "\nBuild them from nothing: add --full-refresh."
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#
 Before the first model: int_marks is there, in this run's own target, and knows which tables a full
 refresh is about to make invalid. A whole refresh begins with an empty table, of today's columns.
 #}

@@ -249,6 +249,7 @@ of the project, of other settings, or left by a full refresh that did not finish
     {% if execute and flags.WHICH in ["run", "build"] %}
         {% do check_layout() %}
         {% do check_full_refresh() %}
+        {% do check_deferral() %}
         {% set present, changed = settings_of_tables(), [] %}
         {% for settings in marks_found().values() | map(attribute="settings") | select | unique %}
             {% set past = fromjson(settings) %}

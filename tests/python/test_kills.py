@@ -319,5 +319,15 @@ def test_a_pull_request_has_marks_of_its_own(beside):
     assert {name for (name,) in marks} == {*CHANGED} - views
 
 
+def test_with_deferral_a_pull_requests_tables_are_not_added_to(beside):
+    """They would miss what production's views don't say is due."""
+    deferring = ("--defer", "--state", str(beside.production.target))
+    done = beside.pull_request.attempt("run", *deferring, "--select", "int_scores")
+    assert done.returncode != 0
+    assert "With --defer, tables that are there cannot be added to" in done.stdout
+    assert "\n    - int_scores\n" in done.stdout
+    assert "add --full-refresh" in done.stdout
+
+
 def test_the_run_of_production_after_a_pull_request_loses_no_rows(beside, bench):
     assert differences(beside.production.dbt(*BUILD), bench.undisturbed) == []
