@@ -204,7 +204,7 @@ table has followed; a run that failed early leaves tables that are not there yet
                 {% do keeping.append(node.name) %}
             {% endif %}
         {% endfor %}
-        {% set oldest = oldest_mark(following, relation_of("int_marks")) %}
+        {% set oldest = oldest_mark(following, own_relation_of("int_marks")) %}
         {% set all_followed, erased_since = run_query(
             "select " ~ oldest ~ " >= " ~ run_time() ~ ", " ~ oldest ~ " < (select max(written_at)"
             ~ " from " ~ relation_of("int_erased_identifiers") ~ ")"
@@ -214,12 +214,14 @@ table has followed; a run that failed early leaves tables that are not there yet
                 "Erasure is not complete: some tables have not followed. Run dbt build.", info=true
             ) %}
         {% elif all_followed %}
-            {% for name in keeping %}
+            {% for name in keeping if load_relation(own_relation_of(name)) %}
                 {% do run_query(
-                    "delete from " ~ relation_of(name) ~ " where replaced_at is not null"
+                    "delete from " ~ own_relation_of(name) ~ " where replaced_at is not null"
                 ) %}
             {% endfor %}
-            {% do run_query("delete from " ~ relation_of("int_touched_customers")) %}
+            {% if load_relation(own_relation_of("int_touched_customers")) %}
+                {% do run_query("delete from " ~ own_relation_of("int_touched_customers")) %}
+            {% endif %}
             {% for raw in raw_sources() %}
                 {% set lines = load_relation(api.Relation.create(
                     database=raw.database, schema=raw.schema,

@@ -63,10 +63,11 @@ score_dates as (
 ),
 
 -- The open row compares with the last period end and is nobody's predecessor: it comes last.
+-- Numbers are never negative, which the fold over levels needs.
 numbered as (
     select
         {{ dbt.datediff(
-            "cast('2000-01-01' as date)", dbt.last_day("score_date", var("score_period")), "day"
+            "cast('0001-01-01' as date)", dbt.last_day("score_date", var("score_period")), "day"
         ) }} as score_date_number,
         score_date,
         lag(score_date) over (order by score_date) as previous_score_date,

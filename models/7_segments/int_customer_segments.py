@@ -39,7 +39,8 @@ def levels(scores, bounds, minimum_coverage):
     bounds: {rank: (lower_bound, margin)}. known_rank: null, but where a fold goes on the rank that
     was held before.
     """
-    covered = (nw.col("coverage") >= minimum_coverage) & ~nw.col("score").is_null()
+    # Rounded like the score, as a sum of weights may miss a bound in its last digit.
+    covered = (nw.col("coverage").round(8) >= minimum_coverage) & ~nw.col("score").is_null()
     scores = scores.with_columns(leveled_score=nw.when(covered).then(nw.col("score").round(8)))
     lowest = min(bounds)
     sides = {f"side_{lowest}": side(lowest, float("-inf"), 0.0)}  # of whom there is a score at all

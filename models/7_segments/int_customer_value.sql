@@ -7,6 +7,7 @@
 -- depends_on: {{ ref("int_scored_customers") }}, {{ ref("int_score_dates") }}
 -- depends_on: {{ ref("int_carried_scores") }}, {{ ref("int_due_dates") }}
 
+{% set reporting_currency = var("reporting_currency") | upper %}
 with
 
 accounts as (
@@ -19,11 +20,22 @@ cards as (
     where replaced_at is null
 ),
 
+-- Units of the base currency, which is the one whose rate is 1.
 rates as (
     select
-        *,
-        lead(valid_from) over (partition by currency order by valid_from) as valid_until
+        upper(currency) as currency,
+        rate,
+        valid_from,
+        coalesce(
+            lead(valid_from) over (partition by upper(currency) order by valid_from),
+            cast('9999-12-31' as date)
+        ) as valid_until
     from {{ ref("currency_rates") }}
+),
+
+reporting_rates as (
+    select * from rates
+    where currency = '{{ reporting_currency }}'
 ),
 
 {% if is_incremental() %}
@@ -111,7 +123,7 @@ dated as (
     select
         coalesce(accounts.customer_id, cards.customer_id) as customer_id,
         transactions.transaction_id,
-        coalesce(transactions.currency, '{{ var("reporting_currency") }}') as currency,
+        coalesce(transactions.currency, '{{ reporting_currency }}') as currency,
         transactions.is_return,
         {{ local_date("transactions.transacted_at") }} as counts_from
     from {{ few_of(
@@ -158,25 +170,31 @@ receipts as (
         due_receipts.counts_until,
         case when due_receipts.is_return then 0.0e0 else 1.0e0 end as orders,
         case when due_receipts.is_return then 1.0e0 else 0.0e0 end as returns,
-        case when due_receipts.is_return then -1 else 1 end
-        * round(coalesce(amounts.amount * rates.rate, 0), 2) as spend,
-        case when rates.rate is null then 1.0e0 else 0.0e0 end as unconverted
+        case when due_receipts.is_return then -1 else 1 end * amounts.amount as amount,
+        -- Amounts in the reporting currency need no rate.
+        case
+            when due_receipts.currency = '{{ reporting_currency }}' then 1.0e0
+            else rates.rate / nullif(reporting_rates.rate, 0)
+        end as rate
     from due_receipts
     left join amounts on due_receipts.transaction_id = amounts.transaction_id
     left join rates
         on due_receipts.currency = rates.currency
         and due_receipts.counts_from >= rates.valid_from
-        and due_receipts.counts_from < coalesce(rates.valid_until, cast('9999-12-31' as date))
+        and due_receipts.counts_from < rates.valid_until
+    left join reporting_rates
+        on due_receipts.counts_from >= reporting_rates.valid_from
+        and due_receipts.counts_from < reporting_rates.valid_until
 ),
 
 totals as (
     select
         due_scores.customer_id,
         due_scores.score_date,
-        round(coalesce(sum(receipts.spend), 0), 2) as spend,
+        round(coalesce(sum(round(receipts.amount * receipts.rate, 2)), 0), 2) as spend,
         cast(coalesce(sum(receipts.orders), 0) as integer) as order_count,
         cast(coalesce(sum(receipts.returns), 0) as integer) as return_count,
-        cast(coalesce(sum(receipts.unconverted), 0) as integer) as unconverted_count
+        cast(count(receipts.orders) - count(receipts.rate) as integer) as unconverted_count
     from due_scores
     left join receipts
         on due_scores.customer_id = receipts.customer_id

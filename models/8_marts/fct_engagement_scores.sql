@@ -6,8 +6,8 @@ scores as (
     select * from {{ ref("int_scores") }}
 ),
 
-score_dates as (
-    select * from {{ ref("int_score_dates") }}
+newest as (
+    select max(score_date) as score_date from {{ ref("int_scores") }}
 ),
 
 versions as (
@@ -32,16 +32,16 @@ compared as (
         scores.score - previous_scores.score as score_change,
         percentiles.percentile + (scores.score - percentiles.score_step)
         * (percentiles.next_percentile - percentiles.percentile) as percentile,
-        score_dates.is_period_end,
-        score_dates.is_latest,
+        scores.score_date = {{ period_end("scores.score_date") }} as is_period_end,
+        scores.score_date = newest.score_date as is_latest,
         scores.score_date < versions.reference_end_date as is_before_reference
     from scores
-    inner join score_dates on scores.score_date = score_dates.score_date
+    cross join newest
     inner join versions on scores.scorecard_version = versions.scorecard_version
     left join scores as previous_scores
         on scores.customer_id = previous_scores.customer_id
         and scores.scorecard_version = previous_scores.scorecard_version
-        and score_dates.previous_score_date = previous_scores.score_date
+        and {{ previous_period_end("scores.score_date") }} = previous_scores.score_date
     left join percentiles
         on scores.scorecard_version = percentiles.scorecard_version
         and cast(floor(scores.score) as integer) = percentiles.score_step

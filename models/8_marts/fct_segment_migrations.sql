@@ -11,8 +11,8 @@ segments as (
     from {{ ref("int_customer_segments") }}
 ),
 
-score_dates as (
-    select * from {{ ref("int_score_dates") }}
+oldest as (
+    select min(score_date) as score_date from {{ ref("int_customer_segments") }}
 ),
 
 moves as (
@@ -23,12 +23,11 @@ moves as (
         segments.engagement_level as to_level,
         cast(count(*) as integer) as customers
     from segments
-    inner join score_dates on segments.score_date = score_dates.score_date
+    inner join oldest on segments.score_date > oldest.score_date
     left join segments as previous_segments
         on segments.customer_id = previous_segments.customer_id
         and segments.scorecard_version = previous_segments.scorecard_version
-        and score_dates.previous_score_date = previous_segments.score_date
-    where score_dates.previous_score_date is not null
+        and {{ previous_period_end("segments.score_date") }} = previous_segments.score_date
     group by segments.score_date, segments.scorecard_version, from_level, to_level
 )
 
