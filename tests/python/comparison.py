@@ -201,6 +201,15 @@ def miscounted(project: Project, counts: dict[str, int]) -> list[str]:
     ]
 
 
+def misjudged(project: Project, implausible: int) -> list[str]:
+    """Whether as many rows as counted are in quarantine for their load time."""
+    ((found,),) = project.ask("""
+        select coalesce(sum(row_count), 0)::bigint from engagement_staging.int_quarantined_rows
+        where is_row and contains(reasons, 'implausible_load_time')""")
+    said = f"{implausible} rows with an implausible load time, {found} of them in quarantine"
+    return [said] if found != implausible else []
+
+
 def quarantine_differences(found: Project, expected: Project) -> list[str]:
     """What the quarantine of the first says otherwise than the second's of rows in raw files."""
     columns = "source_system, table_name, reasons, is_row, raw_row"

@@ -155,6 +155,11 @@ class Landing:
         found = self.ask(f"select _number from {rows} as rows where {condition} order by all")
         return [number for (number,) in found]
 
+    def implausible(self) -> int:
+        """How many landed rows have a load time that cannot be."""
+        counts = (self.count(t) - len(self.numbers(t, rows=self.plausible(t))) for t in SHAPES)
+        return sum(counts)
+
     def newest(self, table: str) -> datetime:
         """The newest load time that is plausible."""
         return self.ask(f"select max(_loaded_at) from {self.plausible(table)}")[0][0]

@@ -39,7 +39,8 @@ class Idle(Project):
 def test_five_histories_in_a_row_make_every_kind_of_change(raw, tmp_path, monkeypatch):
     monkeypatch.setattr(histories, "Project", Idle)
     monkeypatch.setattr(histories, "run_and_kill", lambda *_: -SIGKILL)
-    monkeypatch.setattr(histories, "miscounted", lambda *_: [])
+    for check in ("miscounted", "misjudged"):
+        monkeypatch.setattr(histories, check, lambda *_: [])
     seeds = tmp_path / "seeds.duckdb"
     seeds.touch()
     made, deleted = Counter(), 0
