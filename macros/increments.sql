@@ -169,8 +169,8 @@ that a run of some models only does not lose anything.
 {# The run up to which all of some models have come, as SQL. #}
 {% macro oldest_mark(model_names, marks) %}
     {{ return(
-        "(select case when count(processed_at) = " ~ model_names | length ~ " then min(processed_at) else "
-        ~ long_ago() ~ " end from " ~ marks
+        "(select case when count(processed_at) = " ~ model_names | length
+        ~ " then min(processed_at) else " ~ long_ago() ~ " end from " ~ marks
         ~ " where model_name in ('" ~ model_names | join("', '") ~ "'))"
     ) }}
 {% endmacro %}
@@ -291,8 +291,9 @@ by the layout version that each mark's settings name, or by tables without any i
         {% set others = found | reject("equalto", layout_version()) | unique | list %}
         {% if others %}
             {% do exceptions.raise_compiler_error(
-                "The database was built by an earlier version of the project: its layout version is "
-                ~ others | join(", ") ~ ", this project's is " ~ layout_version()
+                "The database was built by an earlier version of the project:"
+                ~ " its layout version is " ~ others | join(", ")
+                ~ ", this project's is " ~ layout_version()
                 ~ ". Its rows cannot be added to.\nRebuild everything: dbt build --full-refresh."
             ) %}
         {% endif %}
