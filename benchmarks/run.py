@@ -313,8 +313,11 @@ class Dbt:
         return [dbt, "--quiet", verb, *more, *self._settings(raw, calibrated, target)]
 
     def _settings(self, raw: Path, calibrated: bool, target: str) -> list:
+        link = self._folder / "raw"  # the same path in every run, as another one stops a run
+        link.unlink(missing_ok=True)
+        link.symlink_to(raw.resolve())
         return [
-            "--vars", json.dumps({"raw_path": str(raw), "use_calibration": calibrated}),
+            "--vars", json.dumps({"raw_path": str(link), "use_calibration": calibrated}),
             "--profiles-dir", self._folder, "--target", target,
             "--target-path", self._folder / "target", "--log-path", self._folder / "logs",
         ]  # fmt: skip

@@ -110,19 +110,22 @@ next, and the list of whom they concern. It waits until every table has followed
         {% set all_followed, erased_since = run_query(
             "select min(processed_at) >= " ~ run_time() ~ ", min(processed_at) < (select"
             ~ " max(written_at) from " ~ relation_of("int_erased_identifiers") ~ ") from "
-            ~ relation_of("int_marks") ~ " where model_name in ('" ~ following | join("', '") ~ "')"
+            ~ own_relation_of("int_marks")
+            ~ " where model_name in ('" ~ following | join("', '") ~ "')"
         ).rows[0].values() %}
         {% if erased_since %}
             {% do log(
                 "Erasure is not complete: some tables have not followed. Run dbt build.", info=true
             ) %}
         {% elif all_followed %}
-            {% for name in keeping %}
+            {% for name in keeping if load_relation(own_relation_of(name)) %}
                 {% do run_query(
-                    "delete from " ~ relation_of(name) ~ " where replaced_at is not null"
+                    "delete from " ~ own_relation_of(name) ~ " where replaced_at is not null"
                 ) %}
             {% endfor %}
-            {% do run_query("delete from " ~ relation_of("int_touched_customers")) %}
+            {% if load_relation(own_relation_of("int_touched_customers")) %}
+                {% do run_query("delete from " ~ own_relation_of("int_touched_customers")) %}
+            {% endif %}
         {% endif %}
     {% endif %}
 {% endmacro %}

@@ -28,12 +28,45 @@ the table's own rows: a run that is killed repeats work and loses none.
 {% macro long_ago() %}{{- return("cast('0001-01-02' as timestamp)") -}}{% endmacro %}
 
 
-{# Where a model of this project is, for SQL of macros that run long after its ref was needed. #}
-{% macro relation_of(model_name) %}
+{#
+Where a model of this project is in this run's own target, for all that a macro writes, and for
+marks. With --defer, ref() may name the production's table instead.
+#}
+{% macro own_relation_of(model_name) %}
     {% set node = graph.nodes["model." ~ project_name ~ "." ~ model_name] %}
     {{ return(api.Relation.create(
         database=node.database, schema=node.schema, identifier=node.alias
     )) }}
+{% endmacro %}
+
+
+{#
+Where a model of this project is read from, for SQL of macros that run long after its ref was
+needed: where ref() would find it, with --defer, too.
+#}
+{% macro relation_of(model_name) %}
+    {% set node = graph.nodes["model." ~ project_name ~ "." ~ model_name] %}
+    {% set own, deferred = own_relation_of(model_name), node.get("defer_relation") %}
+    {% set is_other_preferred = invocation_args_dict.get("favor_state")
+        and node.unique_id not in selected_resources %}
+    {% if deferred and (is_other_preferred or not load_relation(own)) %}
+        {{ return(api.Relation.create(
+            database=deferred.database, schema=deferred.schema, identifier=deferred.alias
+        )) }}
+    {% endif %}
+    {{ return(own) }}
+{% endmacro %}
+
+
+{#
+This run's own int_marks, for models and hooks that come after it: in unit tests, what stands for
+it.
+#}
+{% macro own_marks() %}
+    {% set marks = ref("int_marks") %}
+    {% set nodes = graph.get("nodes", {}) if execute else {} %}
+    {% set node = nodes.get("model." ~ project_name ~ ".int_marks", {}) %}
+    {{ return(own_relation_of("int_marks") if node.get("defer_relation") else marks) }}
 {% endmacro %}
 
 
@@ -54,22 +87,36 @@ The run up to which a model (this one, if none is named) has processed what lies
 
 
 {#
-int_marks as the run found it: {model_name: {column: value}}. Empty where all is built from nothing.
-A model's mark moves after its own rows are written, so within a run this says what every model is
-to ask for.
+int_marks as the run found it: {model_name: {column: value}}, without the models that this run
+builds from nothing. A model's mark moves after its own rows are written, so within a run this says
+what every model is to ask for.
 #}
 {% macro marks_found() %}
     {% set known = read_once() %}
     {% if "marks" not in known %}
-        {% set marks = {} %}
-        {% if adds_to("int_marks") %}
-            {% for row in run_query("select * from " ~ relation_of("int_marks")).rows %}
-                {% do marks.update({row["model_name"]: row.dict()}) %}
-            {% endfor %}
-        {% endif %}
+        {% set marks, selected = {}, selected_resources if flags.FULL_REFRESH else [] %}
+        {% for row in marks_in_table()
+            if "model." ~ project_name ~ ".int_marks" not in selected
+            and "model." ~ project_name ~ "." ~ row.model_name not in selected %}
+            {% do marks.update({row.model_name: row}) %}
+        {% endfor %}
         {% do known.update({"marks": marks}) %}
     {% endif %}
     {{ return(known.marks) }}
+{% endmacro %}
+
+
+{# The rows of this run's own int_marks, as dictionaries; none where there is no such table. #}
+{% macro marks_in_table() %}
+    {% set rows, nodes = [], graph.get("nodes", {}) if execute else {} %}
+    {% set node = nodes.get("model." ~ project_name ~ ".int_marks") %}
+    {% if node and node.config.materialized == "incremental"
+        and load_relation(own_relation_of("int_marks")) %}
+        {% for row in run_query("select * from " ~ own_relation_of("int_marks")).rows %}
+            {% do rows.append(row.dict()) %}
+        {% endfor %}
+    {% endif %}
+    {{ return(rows) }}
 {% endmacro %}
 
 
@@ -87,10 +134,11 @@ one process runs dbt several times with what it parsed once, each run begins wit
 
 {# Before a table is built from nothing: its mark goes, so that everything is due to it. #}
 {% macro forget_mark() %}
-    {% set marks = ref("int_marks") if model.name != "int_marks" %}
+    {% set marks = own_marks() if model.name != "int_marks" %}
     {% if marks and model.config.materialized == "incremental" and not is_incremental() %}
         {% do marks_found().pop(this.identifier, none) %}
-        delete from {{ marks }} where model_name = '{{ this.identifier }}'
+        delete from {{ marks }}
+        where model_name = '{{ this.identifier }}' and refresh_started_at is null
     {% endif %}
 {% endmacro %}
 
@@ -101,7 +149,7 @@ what does (meta: measures_followers), is never further than those of the followe
 that a run of some models only does not lose anything.
 #}
 {% macro advance_mark() %}
-    {% set marks = ref("int_marks") if model.name != "int_marks" %}
+    {% set marks = own_marks() if model.name != "int_marks" %}
     {% if marks and execute and model.config.materialized == "incremental" %}
         {% set loaded_until = "cast(null as timestamp)" %}
         {% if model.sources | length == 1 %}
@@ -136,11 +184,18 @@ that a run of some models only does not lose anything.
 {# The run up to which all of some models have come, as SQL. #}
 {% macro oldest_mark(model_names, marks) %}
     {{ return(
-        "(select case when count(*) = " ~ model_names | length ~ " then min(processed_at) else "
-        ~ long_ago() ~ " end from " ~ marks
+        "(select case when count(processed_at) = " ~ model_names | length
+        ~ " then min(processed_at) else " ~ long_ago() ~ " end from " ~ marks
         ~ " where model_name in ('" ~ model_names | join("', '") ~ "'))"
     ) }}
 {% endmacro %}
+
+
+{#
+The version of what stored tables hold. Raise it whenever the meaning of their columns changes, so
+that a database of an earlier version is refused. (Other columns are noticed by themselves.)
+#}
+{% macro layout_version() %}{{ return(1) }}{% endmacro %}
 
 
 {#
@@ -165,14 +220,36 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
     {% endfor %}
     {% set hashed = run_query("select " ~ key_hash("'key_hash, lookup_hash'")).rows[0][0] %}
     {% do settings.update({"key_hash": hashed | string}) %}
+    {% do settings.update({"layout_version": layout_version()}) %}
+    {% set raw_path = raw_path_from_project() %}
+    {% do settings.update({"raw_path": raw_path}) %}
+    {% do settings.update({"raw_schemas": none if raw_path else var("raw_schemas")}) %}
     {% do known.update({"settings": settings}) %}
     {{ return(settings) }}
 {% endmacro %}
 
 
-{# Before a run: stops it where a setting is not the one that the tables were built with. #}
+{# The variable raw_path, the same for a folder of the project however it is spelt. #}
+{% macro raw_path_from_project() %}
+    {% set path = (var("raw_path") or "").replace("\\", "/") %}
+    {% set project = invocation_args_dict.get("project_dir", "").replace("\\", "/") %}
+    {% if project and path.startswith(project ~ "/") %}
+        {% set path = path[project | length + 1:] %}
+    {% endif %}
+    {% set parts = path.split("/") | reject("in", ["", "."]) | join("/") %}
+    {{ return(("/" if path.startswith("/") else "") ~ parts) }}
+{% endmacro %}
+
+
+{#
+Before a run: stops it where the tables are not such that it may add to them: of an earlier version
+of the project, of other settings, or left by a full refresh that did not finish.
+#}
 {% macro check_settings() %}
     {% if execute and flags.WHICH in ["run", "build"] %}
+        {% do check_layout() %}
+        {% do check_full_refresh() %}
+        {% do check_deferral() %}
         {% set present, changed = settings_of_tables(), [] %}
         {% for settings in marks_found().values() | map(attribute="settings") | select | unique %}
             {% set past = fromjson(settings) %}
@@ -195,6 +272,42 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
                 "Settings that every row rests on are not those that the tables were built with:"
                 ~ "\n  - " ~ changed
                 ~ "\nSet them back, or build everything anew: dbt build --full-refresh."
+            ) %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{#
+Stops a run on tables of an earlier version of the project. It is known by the columns of int_marks,
+by the layout version that each mark's settings name, or by tables without any int_marks.
+#}
+{% macro check_layout() %}
+    {% set node = graph.nodes["model." ~ project_name ~ ".int_marks"] %}
+    {% set is_whole = flags.FULL_REFRESH and node.unique_id in selected_resources %}
+    {% if node.config.materialized == "incremental" and not is_whole %}
+        {% set found = [] %}
+        {% set marks = load_relation(own_relation_of("int_marks")) %}
+        {% if marks %}
+            {% set columns = adapter.get_columns_in_relation(marks) | map(attribute="name") %}
+            {% if columns | sort | list != node.columns.keys() | sort | list %}
+                {% do found.append("unknown") %}
+            {% endif %}
+            {% for row in marks_in_table() if not row.get("refresh_started_at") %}
+                {% set settings = fromjson(row.get("settings") or "{}") %}
+                {% do found.append(settings.get("layout_version", "unknown")) %}
+            {% endfor %}
+        {% else %}
+            {% for unique_id in incremental_tables().values() if can_be_outdated(unique_id) %}
+                {% do found.append("unknown") %}
+            {% endfor %}
+        {% endif %}
+        {% set others = found | reject("equalto", layout_version()) | unique | list %}
+        {% if others %}
+            {% do exceptions.raise_compiler_error(
+                "The database was built by an earlier version of the project:"
+                ~ " its layout version is " ~ others | join(", ") ~ ", this project's is " ~ layout_version()
+                ~ ". Its rows cannot be added to.\nRebuild everything: dbt build --full-refresh."
             ) %}
         {% endif %}
     {% endif %}
@@ -460,7 +573,7 @@ logins, and those that are touched and nobody's. touched: a relation with their 
         if node.config.incremental_strategy == "due_scores" %}
         {% do names.append(node.name) %}
     {% endfor %}
-    {{- return(oldest_mark(names, ref("int_marks"))) -}}
+    {{- return(oldest_mark(names, own_marks())) -}}
 {% endmacro %}
 
 
@@ -771,7 +884,7 @@ the segments were last written, as a run before this one may have been killed on
     {% endfor %}
     {% if execute and flags.WHICH in ["run", "build"] and "int_customer_segments" in ran
         and target.type == "duckdb" %}
-        {% set since = "(select max(processed_since) from " ~ relation_of("int_marks")
+        {% set since = "(select max(processed_since) from " ~ own_relation_of("int_marks")
             ~ " where model_name = 'int_customer_segments')" %}
         {% set touched = run_query(
             "select count(distinct customer_id) from " ~ relation_of("int_touched_customers")

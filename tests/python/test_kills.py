@@ -4,10 +4,14 @@ Each kill is told by its seed, which says the moment: so many finished nodes and
 next ones, spread evenly over the run. Even seeds kill a first build, odd ones an increment.
 `KILLS=20 make unit T=kills` plays the seeds 0 to 19, `KILLS=14 make unit T="kills and seed_13"` the
 one that failed. A failure prints the seed, the moment, and for each relation how it differs.
+
+Also: a full refresh that is killed, a run that ends after some model, and a pull request's runs
+beside production.
 """
 
 import os
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -144,3 +148,186 @@ def test_marks_that_were_ahead_of_their_rows_would_be_noticed(bench, tmp_path):
             set processed_at = timestamp '2100-01-01', loaded_until = timestamp '2100-01-01'""")
     found = differences(project.dbt(*BUILD), bench.undisturbed)
     assert any(line.startswith("fct_engagement_scores ") for line in found)
+
+
+def test_after_a_killed_full_refresh_runs_stop_until_one_has_finished(bench, tmp_path):
+    project = bench.start(tmp_path / "refreshed", is_increment=True)
+    assert run_and_kill(project, 40, 0, *BUILD, "--full-refresh") == -SIGKILL
+    done = project.attempt(*BUILD)
+    assert done.returncode != 0
+    assert re.search(
+        r"A full refresh that started at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC did not finish\.",
+        done.stdout,
+    ), done.stdout
+    assert "\n    - int_customer_segments\n" in done.stdout
+    assert "dbt build --full-refresh" in done.stdout
+    assert differences(project.dbt(*BUILD, "--full-refresh"), bench.undisturbed) == []
+    project.dbt("run", "--select", "int_marks")
+
+
+# A run ends after each of these and all that it is built from, one after the other.
+STOPS = [
+    "int_score_dates", "int_running_activities", "int_engagement_variables", "int_customer_value",
+    "int_normalised_variables", "int_scores", "int_customer_segments",
+]  # fmt: skip
+
+
+def held(project: Project) -> dict[str, dict]:
+    """Mart -> what it holds: rows, and where it has them, period ends and rows of the last date."""
+    found = {}
+    with project.connect() as connection:
+        columns = connection.execute("""
+            select table_name, list(column_name) from information_schema.columns
+            where table_schema = 'engagement_marts' group by table_name""").fetchall()
+        for mart, names in columns:
+            measures = {"rows": "count(*)"}
+            if "score_date" in names:
+                measures["last date"] = "max(score_date)"
+                measures["period ends"] = (
+                    "list(distinct score_date order by score_date)"
+                    " filter (score_date = last_day(score_date))"
+                )
+            if "is_latest" in names:
+                measures["latest rows"] = "count(*) filter (is_latest)"
+                measures["latest date"] = "max(score_date) filter (is_latest)"
+                measures["first latest date"] = "min(score_date) filter (is_latest)"
+            sql = f"select {', '.join(measures.values())} from engagement_marts.{mart}"
+            found[mart] = dict(zip(measures, connection.execute(sql).fetchall()[0], strict=True))
+    return found
+
+
+def missing(before: dict[str, dict], after: dict[str, dict]) -> list[str]:
+    """What a run that ended on the way has taken from the marts."""
+    found = []
+    for mart, had in before.items():
+        has = after[mart]
+        if has["rows"] < 0.9 * had["rows"]:
+            found.append(f"{mart}: {has['rows']} rows, before {had['rows']}")
+        if gone := {*had.get("period ends", [])} - {*has.get("period ends", [])}:
+            found.append(f"{mart}: without the period ends {sorted(gone)}")
+        if "latest rows" in had:
+            if has["latest rows"] < 0.9 * had["latest rows"]:
+                found.append(f"{mart}: {has['latest rows']} latest, before {had['latest rows']}")
+            if {has["latest date"], has["first latest date"]} != {has["last date"]}:
+                found.append(f"{mart}: {has['latest date']} is latest, not {has['last date']}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def stopped(bench, tmp_path_factory) -> dict[str, dict[str, dict]]:
+    """Model after which a run ended -> what the marts held; "" before the run."""
+    project = bench.start(tmp_path_factory.mktemp("stopped") / "project", is_increment=True)
+    found, done = {"": held(project)}, []
+    for model in STOPS:
+        excluded = ["--exclude", "tag:quality", *done]
+        project.dbt("run", "--select", f"+{model}", *excluded)
+        done.append(f"+{model}")
+        found[model] = held(project)
+    return found
+
+
+@pytest.mark.parametrize("model", STOPS)
+def test_a_run_that_ends_after_a_model_leaves_every_mart_its_latest_rows(stopped, model):
+    assert missing(stopped[""], stopped[model]) == []
+
+
+def test_the_dates_move_on_from_stop_to_stop(stopped):
+    """So that marts that say of each stop what they said before would be noticed."""
+    marts = ("fct_customer_value", "fct_engagement_scores", "fct_customer_segments")
+    for mart, model in zip(marts, (STOPS[3], STOPS[5], STOPS[6]), strict=True):
+        at = STOPS.index(model)
+        before = stopped[["", *STOPS][at]][mart]["latest date"]
+        assert before < stopped[model][mart]["latest date"]
+
+
+@dataclass(frozen=True)
+class PullRequest(Project):
+    """A database of a pull request's own, to which production's is attached (and not protected)."""
+
+    production: Path = Path()
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "pull_request.duckdb"
+
+    @property
+    def profiles(self) -> str:
+        attached = f"attach: [{{path: {self.production}, alias: {self.production.stem}}}]"
+        return re.sub(r"(?m)^(\s+)path: build/.*$", rf"\g<0>\n\1{attached}", super().profiles)
+
+
+# Models of every kind of increment, and hooks, without most of what they are built from.
+CHANGED = [
+    "int_raw_rows", "int_quarantined_rows", "stg_crm__surveys", "int_card_customers", "int_visits",
+    "int_touched_customers", "int_activities", "int_due_dates",
+    "int_engagement_variables", "int_scores", "int_customer_segments", "fct_customer_segments",
+]  # fmt: skip
+
+
+def fingerprint(project: Project) -> dict[tuple, tuple]:
+    """Each table of a database with its rows, and each view with its text."""
+    with duckdb.connect(str(project.database), read_only=True) as connection:
+        tables = connection.execute("select schema_name, table_name from duckdb_tables()")
+        found = {
+            table: connection.execute(
+                f"select count(*), bit_xor(hash(named)) from {'.'.join(table)} as named"
+            ).fetchall()[0]
+            for table in tables.fetchall()
+        }
+        views = connection.execute("select schema_name, view_name, sql from duckdb_views()")
+        return found | {(schema, name): (sql,) for schema, name, sql in views.fetchall()}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Production before and after a pull request ran beside it."""
+
+    production: Project
+    before: dict[tuple, tuple]
+    after: dict[tuple, tuple]
+    pull_request: Project
+
+
+@pytest.fixture(scope="module")
+def beside(bench, tmp_path_factory) -> Beside:
+    """A first run and, preferring production's tables, a second that rebuilds its own."""
+    folder = tmp_path_factory.mktemp("beside")
+    production = bench.start(folder / "production", is_increment=True)
+    before = fingerprint(production)
+    pull_request = PullRequest(
+        folder / "pull_request", production.raw, production=production.database
+    )
+    deferring = ("--defer", "--state", str(production.target), "--select", *CHANGED)
+    pull_request.dbt("run", *deferring)
+    pull_request.dbt("run", *deferring, "--favor-state", "--full-refresh")
+    return Beside(production, before, fingerprint(production), pull_request)
+
+
+def test_a_pull_request_that_defers_to_production_leaves_it_as_it_is(beside):
+    assert len(beside.before) > 100
+    changed = [
+        ".".join(name) for name in beside.before if beside.after.get(name) != beside.before[name]
+    ]
+    assert changed == []
+    assert beside.after.keys() == beside.before.keys()
+
+
+def test_a_pull_request_has_marks_of_its_own(beside):
+    with duckdb.connect(str(beside.pull_request.database), read_only=True) as connection:
+        marks = connection.execute("select model_name from engagement_staging.int_marks").fetchall()
+    views = {"int_due_dates", "fct_customer_segments"}
+    assert {name for (name,) in marks} == {*CHANGED} - views
+
+
+def test_with_deferral_a_pull_requests_tables_are_not_added_to(beside):
+    """They would miss what production's views don't say is due."""
+    deferring = ("--defer", "--state", str(beside.production.target))
+    done = beside.pull_request.attempt("run", *deferring, "--select", "int_scores")
+    assert done.returncode != 0
+    assert "With --defer, tables that are there cannot be added to" in done.stdout
+    assert "\n    - int_scores\n" in done.stdout
+    assert "add --full-refresh" in done.stdout
+
+
+def test_the_run_of_production_after_a_pull_request_loses_no_rows(beside, bench):
+    assert differences(beside.production.dbt(*BUILD), bench.undisturbed) == []

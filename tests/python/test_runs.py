@@ -36,6 +36,99 @@ def test_tables_whose_keys_are_hashed_otherwise_stop_the_run(copied, past, said)
     assert "--full-refresh" in done.stdout
 
 
+# How a database of an earlier version of the project is known -> what makes this one such.
+EARLIER = {
+    "other columns in int_marks": "alter table {marks} drop column refresh_started_at",
+    "no layout version": """
+        update {marks} set settings = json_merge_patch(settings, '{{"layout_version": null}}')""",
+    "another layout version in one table": """
+        update {marks} set settings = json_merge_patch(settings, '{{"layout_version": 0}}')
+        where model_name = 'int_scores'""",
+    "tables without int_marks": "drop table {marks}",
+}
+
+
+@pytest.mark.parametrize("known_by", EARLIER)
+def test_a_database_of_an_earlier_version_is_refused_with_the_command_to_run(copied, known_by):
+    with duckdb.connect(str(copied.database)) as connection:
+        connection.execute(EARLIER[known_by].format(marks="engagement_staging.int_marks"))
+    before = copied.database.read_bytes()
+    done = copied.attempt("run")
+    assert done.returncode != 0
+    assert "The database was built by an earlier version of the project" in done.stdout
+    assert "dbt build --full-refresh" in done.stdout
+    assert copied.database.read_bytes() == before
+
+
+def test_a_full_refresh_of_a_database_of_an_earlier_version_is_not_refused(copied):
+    """The marks of another version make room for those of today. One model stands for all."""
+    with duckdb.connect(str(copied.database)) as connection:
+        connection.execute("alter table engagement_staging.int_marks drop column settings")
+        connection.execute("alter table engagement_staging.int_marks add column rows integer")
+    done = copied.attempt("run", "--full-refresh", "--select", "int_marks", "stg_crm__surveys")
+    assert done.returncode == 0, done.stdout
+    marks = copied.ask("""
+        select model_name, settings is not null, refresh_started_at is not null
+        from engagement_staging.int_marks
+        where model_name in ('stg_crm__surveys', 'stg_crm__customers') order by all""")
+    assert marks == [("stg_crm__customers", False, True), ("stg_crm__surveys", True, False)]
+
+
+def with_settings(project: Project, changed: str) -> None:
+    """As if a project's tables had been built with other settings."""
+    with duckdb.connect(str(project.database)) as connection:
+        connection.execute(
+            "update engagement_staging.int_marks set settings = json_merge_patch(settings, ?)",
+            [changed],
+        )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ('{"raw_path": "data/demo"}', "raw_path: data/demo then, raw now"),
+        ('{"raw_path": "", "raw_schemas": {"raw_crm": "crm"}}', "raw_schemas: {'raw_crm': 'crm'}"),
+    ],
+)
+def test_other_raw_data_than_the_tables_were_built_on_stop_the_run(copied, changed, said):
+    with_settings(copied, changed)
+    done = copied.attempt("run")
+    assert done.returncode != 0
+    assert said in done.stdout
+    assert "--full-refresh" in done.stdout
+
+
+def test_the_raw_folder_may_be_spelt_another_way(copied):
+    absolute = {"raw_path": f"{copied.home}/./raw/"}
+    done = replace(copied, variables=absolute).attempt("run", "--select", "int_marks")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_full_refresh_of_a_part_says_what_else_is_to_be_rebuilt_and_runs_stop_until_then(copied):
+    done = copied.attempt("run", "--full-refresh", "--select", "int_scores")
+    assert done.returncode == 0, done.stdout
+    assert "the full refresh has not rebuilt these tables" in done.stdout
+    assert "\n  - int_customer_segments\n" in done.stdout
+    assert "\n  - int_activities\n" not in done.stdout, "scores are built from them"
+    (command,) = re.findall(r"or (--full-refresh --select .*)\.\n", done.stdout)
+    stopped = copied.attempt("run", "--selector", "near_real_time")
+    assert stopped.returncode != 0
+    assert "did not finish" in stopped.stdout
+    assert "\n    - int_customer_segments\n" in stopped.stdout
+    other_part = copied.attempt("run", "--full-refresh", "--select", "int_visits")
+    assert "did not finish" in other_part.stdout, "a refresh must rebuild what an earlier one left"
+    rebuilt = copied.attempt("run", *command.split())
+    assert rebuilt.returncode == 0, rebuilt.stdout
+    assert "has not rebuilt" not in rebuilt.stdout
+    copied.dbt("run", "--select", "int_marks")
+
+
+def test_a_full_refresh_of_quality_alone_leaves_nothing_to_be_rebuilt(copied):
+    done = copied.attempt("run", "--full-refresh", "--select", "int_profile__raw")
+    assert done.returncode == 0, done.stdout
+    assert "has not rebuilt" not in done.stdout
+
+
 def test_history_scored_period_by_period_is_history_scored_at_once(demo, tmp_path):
     by_period = calibrated(demo, tmp_path / "by_period")
     done = by_period.run(
