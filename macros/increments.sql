@@ -306,7 +306,8 @@ by the layout version that each mark's settings name, or by tables without any i
         {% if others %}
             {% do exceptions.raise_compiler_error(
                 "The database was built by an earlier version of the project:"
-                ~ " its layout version is " ~ others | join(", ") ~ ", this project's is " ~ layout_version()
+                ~ " its layout version is " ~ others | join(", ")
+                ~ ", this project's is " ~ layout_version()
                 ~ ". Its rows cannot be added to.\nRebuild everything: dbt build --full-refresh."
             ) %}
         {% endif %}
