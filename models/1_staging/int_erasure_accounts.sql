@@ -1,4 +1,5 @@
 {{ config(materialized="ephemeral") }}
+-- depends_on: {{ ref("stg_crm__erasure_requests") }}
 
 with recursive
 

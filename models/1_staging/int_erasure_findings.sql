@@ -1,5 +1,6 @@
 -- Over 100 lines: what identifies a person is followed through all systems in one place.
 {{ config(materialized="ephemeral") }}
+-- depends_on: {{ ref("stg_crm__erasure_requests") }}
 
 {# Every table that names a visitor with a login: [source, table, staging model, visitor, login]. #}
 {% set visitor_tables = [

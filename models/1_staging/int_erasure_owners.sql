@@ -1,5 +1,6 @@
 -- Over 100 lines: every way in which an address or a card belongs to somebody stands in one place.
 {{ config(materialized="ephemeral") }}
+-- depends_on: {{ ref("stg_crm__erasure_requests") }}
 
 with
 
