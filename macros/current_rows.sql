@@ -70,8 +70,8 @@ does so as well for a table whose vanished rows are deleted.
 
 {#
 The usable rows of a raw table with their row_key, as a query: what tells a row from others, the
-same for each version of it. Rows of erased customers are flagged (is_erased) and deleted. condition:
-which rows, as SQL; all rows with the same load time or none.
+same for each version of it. Rows of erased customers are flagged (is_erased) and deleted.
+condition: which rows, as SQL; all rows with the same load time or none.
 
 A row whose key columns (meta: key) are filled is known by them. Any other row is known by all its
 columns and its number among the rows that are equal within one load: two equal lines of one load

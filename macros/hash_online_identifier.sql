@@ -1,7 +1,7 @@
 {#
-The salted SHA-256 of an online identifier: a cookie, a device, a tracker's session. Unlike an e-mail
-address, two that differ in case are two (hash_identifier.sql has those and the salt). It takes a
-second for three million, so hash visits, not events.
+The salted SHA-256 of an online identifier: a cookie, a device, a tracker's session. Unlike e-mail
+addresses, two that differ in case are two (hash_identifier.sql has those and the salt). Three
+million take a second, so hash visits, not events.
 #}
 {% macro hash_online_identifier(column) %}
     {{ return(adapter.dispatch("hash_online_identifier")(column)) }}

@@ -156,7 +156,9 @@ same. None where no name is close.
         {% set pairs = letter_pairs(name) %}
         {% set common = wanted | select("in", pairs) | list | length %}
         {% set share = 2 * common / (wanted | length + pairs | length) %}
-        {% if share > closest.share %}{% do closest.update({"share": share, "name": name}) %}{% endif %}
+        {% if share > closest.share %}
+            {% do closest.update({"share": share, "name": name}) %}
+        {% endif %}
     {% endfor %}
     {{ return(closest.name) }}
 {% endmacro %}

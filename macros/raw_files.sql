@@ -65,7 +65,8 @@ whatever is asked for, as only then each line that is malformed is noticed.
     {% set headers = {} %}
     {% for path in paths %}
         {% set line = run_query(
-            "select line from read_csv(" ~ path_list([path]) ~ ", header = false, ignore_errors = true, "
+            "select line from read_csv(" ~ path_list([path])
+            ~ ", header = false, ignore_errors = true, "
             ~ "columns = {'line': 'varchar'}, delim = chr(1), escape = '', " ~ text_options
             ~ "'') limit 1"
         ).rows %}

@@ -8,7 +8,9 @@ can end the literal.
     {{- return(adapter.dispatch("text_literal")(text | string)) -}}
 {% endmacro %}
 
-{% macro default__text_literal(text) %}{{- return("'" ~ text.replace("'", "''") ~ "'") -}}{% endmacro %}
+{% macro default__text_literal(text) %}
+    {{- return("'" ~ text.replace("'", "''") ~ "'") -}}
+{% endmacro %}
 
 {% macro spark__text_literal(text) %}
     {{- return("'" ~ text.replace("\\", "\\\\").replace("'", "\\'") ~ "'") -}}

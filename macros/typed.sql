@@ -30,7 +30,7 @@ clients write it, or \N.
 {% endmacro %}
 
 
-{# Whether a text states a time of day; and whether a zone or an offset follows that time, as SQL. #}
+{# Whether a text states a time of day, and whether a zone or an offset follows it, as SQL. #}
 {% macro states_time(text) %}{{- return(matches_pattern(text, ":[0-9]")) -}}{% endmacro %}
 
 {% macro states_zone(text) %}

@@ -1,3 +1,4 @@
+-- Over 100 lines: what grants and withdraws consent, and which counts last, stand in one place.
 {{ config(materialized=incremental_or_table(), incremental_strategy="touched_rows") }}
 -- depends_on: {{ ref("int_touched_customers") }}
 

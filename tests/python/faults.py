@@ -285,7 +285,11 @@ FAULTS = {
     "a time two days after its load": sets_aside(
         CONSENTS, "future_date", "changed_at", changed_at=f"{LOADED} + interval 49 hour"
     ),
-    "a status that nobody knows": sets_aside(CONSENTS, "unknown_value", "status", status="'maybe'"),
+    "a status that nobody knows": Fault(
+        bad(CONSENTS, 1, status="'maybe'"),
+        {(CONSENTS, "unknown_value", "status", False): 1},
+        {(CONSENTS, "staged"): 1},
+    ),
     "a channel that nobody knows": sets_aside(
         CONTACTS, "unknown_value", "channel", channel="'pigeon'"
     ),

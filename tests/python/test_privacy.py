@@ -107,19 +107,74 @@ def leaks(connection, relation: str, personal: list[str]) -> list[str]:
     return found
 
 
-def test_no_value_past_staging_is_an_email_phone_or_login(demo, personal_values):
+@pytest.fixture(scope="module")
+def past_staging(demo) -> list[str]:
+    """Every relation past staging."""
     relations = demo.ask("""
         select table_schema || '.' || table_name from information_schema.tables
         where table_schema not like '%staging' and table_schema not like '%raw\\_%' escape '\\'
         order by all""")
     assert len(relations) > 50
+    return [relation for (relation,) in relations]
+
+
+def test_no_value_past_staging_is_an_email_phone_or_login(demo, past_staging, personal_values):
     with demo.connect() as connection:
         found = [
             leak
-            for (relation,) in relations
+            for relation in past_staging
             for leak in leaks(connection, relation, personal_values)
         ]
     assert found == []
+
+
+@pytest.fixture(scope="module")
+def online_identifiers(demo) -> list[str]:
+    """Every cookie, device and session of a tracker, as landed, lower-cased."""
+    values = set()
+    for table, columns in {
+        "raw_web.events": ["anonymous_id", "session_id"],
+        "raw_app.events": ["device_id", "session_id"],
+        "raw_app.devices": ["device_id"],
+    }.items():
+        paths = [str(path) for path in files(demo.raw, table)]
+        for column in columns:
+            rows = duckdb.sql(f"select distinct lower(trim({column})) from read_parquet({paths})")
+            values |= {value for (value,) in rows.fetchall() if value}
+    assert len(values) > 1_000
+    return sorted(values)
+
+
+def online_leaks(connection, relation: str, identifiers: list[str]) -> list[str]:
+    """Columns of a relation in which a value, or a part of one such as web:<cookie>, is one."""
+    connection.execute(
+        "create or replace temp table online as select unnest(?) as v", [identifiers]
+    )
+    found = []
+    for name, kind, *_ in connection.execute(f"describe {relation}").fetchall():
+        if kind == "VARCHAR":
+            text = f'lower("{name}")'
+            ((count,),) = connection.execute(f"""
+                select count(*) from {relation}
+                where {text} in (from online) or split_part({text}, ':', 2) in (from online)
+                    or split_part({text}, '|', 1) in (from online)
+                    or split_part({text}, '|', 2) in (from online)""").fetchall()
+            found += [f"{relation}.{name}: {count} values"] if count else []
+    return found
+
+
+def test_no_value_past_staging_is_a_cookie_device_or_session(
+    demo, past_staging, online_identifiers
+):
+    with demo.connect() as connection:
+        found = [
+            leak
+            for relation in past_staging
+            for leak in online_leaks(connection, relation, online_identifiers)
+        ]
+        staged = online_leaks(connection, "engagement_staging.stg_web__events", online_identifiers)
+    assert found == []
+    assert [re.search(r"\.(\w+):", entry)[1] for entry in staged] == ["anonymous_id", "session_id"]
 
 
 def test_the_search_over_values_finds_them_where_they_are(demo, personal_values):
@@ -162,6 +217,28 @@ def test_no_view_needs_or_holds_the_salt(demo):
     views = demo.ask("select sql from duckdb_views() where not internal")
     assert len(views) > 20
     assert not any("engagement_salt" in sql or SALT in sql for (sql,) in views)
+
+
+def test_account_ids_that_look_like_addresses_or_phone_numbers_are_named_with_what_to_do(tmp_path):
+    ids = {
+        "e-mail addresses": ["jane.doe@example.org", "JOE@example.co.uk"],
+        "phone numbers": ["+33 6 12 34 56 78", "+33612345678", "06 12 34 56 78", "(555) 123-4567"],
+    }
+    others = ["C1", "100023456", "0000012345", "2026-05-01-17", "a@b", "00000000-0000-4000-8000-1"]
+    path = tmp_path / "raw" / "raw_crm" / "customers.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "\n".join(["customer_id", *others, *ids["e-mail addresses"], *ids["phone numbers"]])
+    )
+    done = Project(tmp_path / "build", tmp_path / "raw").attempt(
+        "run", "--select", "path:models/1_staging"
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 0, said[-3000:]
+    for kind, values in ids.items():
+        expected = f"raw_crm.customers: {len(values)} new rows have a customer_id that looks like "
+        assert f"{expected}{kind}. The marts show customer_id: land another key" in said
+    assert [value for values in ids.values() for value in values if value in said] == []
 
 
 def test_without_a_salt_the_production_target_stops_and_names_the_variable(demo, tmp_path):
