@@ -3,7 +3,7 @@ How a run finds what is new in the raw tables.
 
 The rows of a raw table are grouped by load day (the UTC day of _loaded_at). Per load day,
 int_raw_rows keeps the number of rows, the newest load time and a checksum of all load times. A load
-day where one of them differs from the raw table has changed: changed_at is the run that found it.
+day where one of them differs from the raw table has changed: counted_at is the run that found it.
 A model that reads raw tables reads the load days again that changed since its own mark, so it finds
 rows that were added, updated in place, reloaded, restamped, loaded late or removed. A row that
 changes without a new load time is not detected.
@@ -97,13 +97,13 @@ build counts all days, and so does a run that erases somebody.
 
 
 {#
-int_raw_rows, read once per run by the models after it: [[source.table, day, rows, changed_at]].
+int_raw_rows, read once per run by the models after it: [[source.table, day, rows, counted_at]].
 #}
 {% macro counted_load_days() %}
     {% set known = read_once() %}
     {% if "counted_load_days" not in known %}
         {% do known.update({"counted_load_days": run_query(
-            "select source_system || '.' || table_name, load_date, rows_in, changed_at from "
+            "select source_system || '.' || table_name, load_date, rows_in, counted_at from "
             ~ relation_of("int_raw_rows") ~ " order by load_date"
         ).rows}) %}
     {% endif %}
@@ -122,9 +122,9 @@ before a day that did not change}. All days in a first build and in a run that e
     {% endif %}
     {% set changed, unchanged = [], [] %}
     {% set mark = mark_of(this.identifier, "processed_at") %}
-    {% for name, day, rows, changed_at in counted_load_days()
+    {% for name, day, rows, counted_at in counted_load_days()
         if name == source_name ~ "." ~ table_name %}
-        {% if not mark or changed_at > mark or (day | string == "0001-01-01" and rows) %}
+        {% if not mark or counted_at > mark or (day | string == "0001-01-01" and rows) %}
             {% do changed.append(day | string) %}
         {% elif rows %}
             {% do unchanged.append(day | string) %}
@@ -181,14 +181,14 @@ The raw tables that changed since this model's mark: [{"source_name", "table_nam
 
 {#
 Writes what a model counted per load day, in place of what it held of the days that it counted.
-Rows that are equal, changed_at apart, stay where they are. days_by_table: {"raw_crm.customers":
+Rows that are equal, counted_at apart, stay where they are. days_by_table: {"raw_crm.customers":
 [days]}, an empty list for all days.
 #}
 {% macro write_load_days(arguments, days_by_table) %}
     {% set columns, equal = [], [] %}
     {% for column in arguments["dest_columns"] %}
         {% do columns.append(column.quoted) %}
-        {% if column.name != "changed_at" %}
+        {% if column.name != "counted_at" %}
             {% do equal.append(
                 "counted." ~ column.quoted ~ " is not distinct from held." ~ column.quoted
             ) %}

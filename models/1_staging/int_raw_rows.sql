@@ -49,7 +49,7 @@ counted as (
 stamped as (
     select
         *,
-        {{ run_time() }} as changed_at
+        {{ run_time() }} as counted_at
     from counted
 )
 

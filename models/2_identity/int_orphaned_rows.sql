@@ -17,7 +17,7 @@
 
 {# Each staging table, its key, and whom or what its rows belong to; one that is known is enough. #}
 {% set tables = [
-    ["app", "devices", hash_online_identifier("row_key"), {"customer_id": "account"}],
+    ["app", "devices", hash_identifier("row_key"), {"customer_id": "account"}],
     ["crm", "campaign_contacts", "contact_id", {"customer_id": "account"}],
     ["crm", "consents", "row_key", {"customer_id": "account"}],
     ["crm", "contact_responses", "response_id",

@@ -31,7 +31,7 @@ changed_events as (
 changed_sessions as (
     select
         *,
-        {{ hash_online_identifier("visitor_id") }} as visitor_hash
+        {{ hash_identifier("visitor_id") }} as visitor_hash
     from changed_events
 ),
 
@@ -99,7 +99,7 @@ looked_at as (
     select
         channel,
         visitor_hash as visitor_id,
-        {{ hash_online_identifier("session_name") }} as session_id
+        {{ hash_identifier("session_name") }} as session_id
     from retold
     where session_name != ''
     union
@@ -228,10 +228,10 @@ visits as (
 hashed as (
     select
         channel,
-        {{ hash_online_identifier("visitor_id") }} as visitor_id,
+        {{ hash_identifier("visitor_id") }} as visitor_id,
         case
             when session_id like ' visit %' then session_id
-            else {{ hash_online_identifier("session_id") }}
+            else {{ hash_identifier("session_id") }}
         end as session_id,
         {{ hash_login("login_id") }} as login_hash,
         started_at,

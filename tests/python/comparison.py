@@ -13,7 +13,7 @@ TOLERANCE = 1e-9
 # largest of the column, in doubles of 16 digits.
 RELATIVE_TOLERANCE = 1e-13
 # What only steers later runs. (changed_at is no bookkeeping: consents and preferences have one.)
-BOOKKEEPING_COLUMNS = {"written_at", "replaced_at", "erased_at"}
+BOOKKEEPING_COLUMNS = {"written_at", "replaced_at", "erased_at", "is_vanished", "counted_at"}
 BOOKKEEPING_RELATIONS = {
     "int_marks", "int_touched_customers", "int_due_scores", "int_due_variables",
     "int_unsegmented_scores", "int_carried_scores", "int_restated_scorecards",

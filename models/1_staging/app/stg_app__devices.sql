@@ -10,7 +10,7 @@ renamed as (
     select
         row_key,
         device_id,
-        {{ hash_online_identifier("device_id") }} as device_hash,
+        {{ hash_identifier("device_id") }} as device_hash,
         customer_id,
         installed_at,
         uninstalled_at,
