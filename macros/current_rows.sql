@@ -3,7 +3,7 @@ The rows of a raw table that count: the latest load of each key, also where that
 an increment, of those keys only that have been loaded since the model last read.
 
 Rows that are set aside (row_rules.sql) don't count; int_quarantined_rows keeps them. Rows of erased
-customers (erasure.sql) read as deleted, so that no earlier version with another customer comes back.
+customers (erasure.sql) read as deleted, so that no earlier version of another customer comes back.
 The contract names a table's key, and its id: the optional column that tells rows apart where it is
 filled.
 row_key is the id or, where it is empty, made from the key. Of equally late versions the one counts

@@ -1,5 +1,5 @@
 {#
-The salted SHA-256 of an identifier (an account, a card, a cookie, a device), trimmed first: ids that
+The salted SHA-256 of an identifier (a card, a cookie, a device, a send), trimmed first: ids that
 differ only in case are different ids. Null stays null. The salt is read by the registered function
 engagement_salt() (plugins/identifier_salt.py), never by the compiled SQL.
 #}
@@ -10,7 +10,7 @@ engagement_salt() (plugins/identifier_salt.py), never by the compiled SQL.
 {% macro hash_email(column) %}{{ return(salted_hash("lower(trim(" ~ column ~ "))")) }}{% endmacro %}
 
 
-{# The same of a login or an account id: an account id keeps its case, an e-mail address does not. #}
+{# The same of a login or account id: an account id keeps its case, an e-mail address does not. #}
 {% macro hash_login(column) %}{{ return(salted_hash(login_text(column))) }}{% endmacro %}
 
 
