@@ -483,18 +483,20 @@ from compact import compact
 
 def count(frame, event, argument):
     global left
-    if event == "c_call" and frame.f_code.co_filename.endswith("compact.py"):
-        left -= 1
-        if left == 0:
-            os._exit(9)
+    if not frame.f_code.co_filename.endswith("compact.py"):
+        return None
+    left -= event in ("line", "return")
+    if left == 0:
+        os._exit(9)
+    return count
 
 left = int(sys.argv[3])
-sys.setprofile(count)
+sys.settrace(count)
 compact(sys.argv[2])
 """
 
 
-def test_compaction_that_is_killed_at_any_call_leaves_the_database_whole(tmp_path):
+def test_compaction_that_is_killed_at_any_line_leaves_the_database_whole(tmp_path):
     """With the log of a build that was killed as well, which belongs to the old file alone."""
     source = tmp_path / "source.duckdb"
     child = f"""
