@@ -43,20 +43,31 @@ all rows of the table; only those that are more than quarantine_tolerated_rows.
 {% macro quarantined_shares() %}
     with
 
-    by_reason as (
+    -- A row with several unusable values counts for each of them; the first five are looked at.
+    reasons as (
+        {% for number in range(1, 6) %}
         select
             source_system,
             table_name,
-            reason_code,
-            column_name,
+            split_part(reasons, ', ', {{ number }}) as reason,
             is_row,
-            sum(row_count) as row_count
+            row_count
         from {{ this }}
-        group by source_system, table_name, reason_code, column_name, is_row
+        where split_part(reasons, ', ', {{ number }}) <> ''
+        {{ "union all" if not loop.last }}
+        {% endfor %}
     ),
 
     shares as (
-        select * from by_reason
+        select
+            source_system,
+            table_name,
+            split_part(reason, ':', 1) as reason_code,
+            nullif(split_part(reason, ':', 2), '') as column_name,
+            is_row,
+            sum(row_count) as row_count
+        from reasons
+        group by source_system, table_name, reason, is_row
         union all
         select
             source_system,
@@ -65,10 +76,10 @@ all rows of the table; only those that are more than quarantine_tolerated_rows.
             {{ as_text("null") }} as column_name,
             true as is_row,
             sum(row_count) as row_count
-        from by_reason
+        from {{ this }}
         where is_row
         group by source_system, table_name
-        having count(*) > 1
+        having count(distinct reasons) > 1
     ),
 
     landed as (

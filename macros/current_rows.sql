@@ -7,8 +7,8 @@ deleted, so that no earlier version with another customer comes back. A build st
 where too many rows are in quarantine (check_quarantine.sql).
 
 An increment reads the load days that changed (load_days.sql). It reads all versions of their rows
-where one of these days comes before a day that did not change: a later version may be there. It
-does so as well for a table whose vanished rows are deleted.
+where one of these days comes before a day that did not change: a later version may be there. A full
+copy (vanished: deleted) is read whole.
 
     current_rows("raw_crm", "surveys")
 #}
@@ -53,17 +53,14 @@ does so as well for a table whose vanished rows are deleted.
 {# Which rows of its raw table an increment of a staging model reads, as SQL. #}
 {% macro is_read(source_name, table_name) %}
     {% set changed = changed_load_days(source_name, table_name) %}
-    {% set follows_copy = vanished_rows_are_deleted(source_name, table_name) %}
-    {% if changed.is_all or not changed.days or not (changed.is_late or follows_copy) %}
-        {{ return(changed.condition) }}
+    {% if changed.days and vanished_rows_are_deleted(source_name, table_name) %}
+        {{ return("true") }}
     {% endif %}
-    {% set identity = row_identity(source_name, table_name) %}
+    {% if not changed.is_late %}{{ return(changed.condition) }}{% endif %}
+    {% set hash = key_hash(row_identity(source_name, table_name)) %}
     {{ return(
-        key_hash(identity) ~ " in (select " ~ key_hash(identity) ~ " from "
-        ~ source(source_name, table_name) ~ " where " ~ changed.condition
-        ~ (" union all select " ~ key_hash(identity_of(config.get("unique_key"))) ~ " from " ~ this
-            ~ " where replaced_at is null and " ~ was_loaded_on(changed.days)
-            if follows_copy else "") ~ ")"
+        hash ~ " in (select " ~ hash ~ " from " ~ source(source_name, table_name) ~ " where "
+        ~ changed.condition ~ ")"
     ) }}
 {% endmacro %}
 
@@ -88,7 +85,7 @@ another row.
         or {{ is_erased(contract_columns(source_name, table_name)) }} as _is_deleted
     {% endset %}
     {% set identity = row_identity(source_name, table_name) %}
-    {% if not has_rows_without_key(source_name, table_name, condition) %}
+    {% if not has_rows_without_key(source_name, table_name) %}
     select
         {{ columns }},
         {{ identity }} as row_key
@@ -129,21 +126,24 @@ another row.
 {% endmacro %}
 
 
-{# Whether some of the raw rows lack one of their key columns. Required columns are filled. #}
-{% macro has_rows_without_key(source_name, table_name, condition) %}
+{#
+Whether some raw rows may lack one of their key columns. A required one is always filled. A first
+build asks, to spare a large table the numbering; an increment has few rows.
+#}
+{% macro has_rows_without_key(source_name, table_name) %}
     {% set found = raw_source(source_name, table_name) %}
-    {% if not found %}{{ return(false) }}{% endif %}
     {% set optional = [] %}
     {% for name in key_columns(source_name, table_name)
         if not found.columns[name].config.meta.get("required") %}
         {% do optional.append(name ~ " is null") %}
     {% endfor %}
-    {% if not key_columns(source_name, table_name) %}{{ return(true) }}{% endif %}
-    {% if not optional %}{{ return(false) }}{% endif %}
-    {% if not load_relation(source(source_name, table_name)) %}{{ return(true) }}{% endif %}
+    {% if not optional %}
+        {{ return(found is not none and not key_columns(source_name, table_name)) }}
+    {% endif %}
+    {% set relation = source(source_name, table_name) %}
+    {% if is_incremental() or not load_relation(relation) %}{{ return(true) }}{% endif %}
     {{ return(run_query(
-        "select 1 from " ~ source(source_name, table_name) ~ " where (" ~ optional | join(" or ")
-        ~ ") and " ~ condition ~ " limit 1"
+        "select 1 from " ~ relation ~ " where " ~ optional | join(" or ") ~ " limit 1"
     ).rows | length > 0) }}
 {% endmacro %}
 
@@ -156,8 +156,8 @@ are equal. Raw text is trimmed: no key begins with a space, but the hash of all 
     {% set found = raw_source(source_name, table_name) %}
     {% if not found %}{{ return("''") }}{% endif %}
     {% set key, all_columns = key_columns(source_name, table_name), [] %}
-    {% for column in found.columns if not column.startswith("_") %}
-        {% do all_columns.append(column) %}
+    {% for name, column in found.columns.items() if not name.startswith("_") %}
+        {% do all_columns.append(as_delivered(column)) %}
     {% endfor %}
     {% set by_key = key[0] if key | length == 1 else key_text(key) %}
     {% set by_all = dbt.concat(["' '", "md5(" ~ key_text(all_columns) ~ ")"]) %}
@@ -171,6 +171,17 @@ are equal. Raw text is trimmed: no key begins with a space, but the hash of all 
         "case when " ~ has_key(source_name, table_name) ~ " then " ~ by_key ~ " else " ~ by_all
         ~ " end"
     ) }}
+{% endmacro %}
+
+
+{#
+A column of a raw row, as SQL: null where the load time stands in for a time that cannot be used
+(load_time_when), so that the row is the same whenever it is loaded.
+#}
+{% macro as_delivered(column) %}
+    {% if not column.config.meta.get("load_time_when") %}{{ return(column.name) }}{% endif %}
+    {{ return("case when _set_aside like '%:" ~ column.name ~ "%' then null else " ~ column.name
+        ~ " end") }}
 {% endmacro %}
 
 
@@ -228,14 +239,22 @@ Another release of the engine may compute another, which check_settings() tells.
 
 {#
 The order of the versions of a row, as SQL, the one that counts first: the latest load, then the
-source's own time of change, then a deletion, then all columns. Amounts come last, so that they
-decide nothing but themselves.
+source's own time of change, then a deletion, then what fails safe (unusable_as: withdrawn before
+granted), then all columns. Amounts come last, so that they decide nothing but themselves.
 #}
 {% macro version_order(source_name, table_name) %}
     {% set columns, amounts = contract_columns(source_name, table_name), [] %}
     {% set order = ["_loaded_at desc nulls last"] %}
     {% if "updated_at" in columns %}{% do order.append("updated_at desc nulls last") %}{% endif %}
     {% do order.append("case when _is_deleted then 0 else 1 end") %}
+    {% for column in columns %}
+        {% set safe = raw_source(source_name, table_name).columns[column].config.meta.unusable_as %}
+        {% if safe %}
+            {% do order.append(
+                "case when lower(" ~ column ~ ") = " ~ text_literal(safe) ~ " then 0 else 1 end"
+            ) %}
+        {% endif %}
+    {% endfor %}
     {% for column in columns if not column.startswith("_") %}
         {% set is_amount = column in ["amount", "points", "quantity"] %}
         {% do (amounts if is_amount else order).append(column ~ " nulls last") %}
@@ -259,6 +278,47 @@ the given value. E.g. vanished, quarantine_limit, orphan_limit.
     {% set found = raw_source(source_name, table_name) %}
     {% set own = var("raw_table_rules").get(source_name ~ "." ~ table_name, {}) %}
     {{ return(own.get(rule, (found.config.meta if found else {}).get(rule, otherwise))) }}
+{% endmacro %}
+
+
+{# The raw tables that are full copies of their source, by name. #}
+{% macro full_copies() %}
+    {% set names = [] %}
+    {% for raw in raw_sources() if vanished_rows_are_deleted(raw.source_name, raw.name) %}
+        {% do names.append(raw.source_name ~ "." ~ raw.name) %}
+    {% endfor %}
+    {{ return(names | sort) }}
+{% endmacro %}
+
+
+{# Stops a run whose var raw_table_rules names a table, a rule or a value that there is not. #}
+{% macro check_table_rules() %}
+    {% set names, problems, limits = [], [], ["quarantine_limit", "orphan_limit"] %}
+    {% for raw in raw_sources() %}
+        {% do names.append(raw.source_name ~ "." ~ raw.name) %}
+    {% endfor %}
+    {% for table, rules in var("raw_table_rules").items() %}
+        {% if table not in names %}
+            {% do problems.append(table ~ ": no such raw table, expected one of "
+                ~ names | sort | join(", ")) %}
+        {% endif %}
+        {% for rule, value in rules.items() %}
+            {% set is_known = value in ["kept", "deleted"] if rule == "vanished"
+                else rule in limits and value is number and 0 <= value <= 1 %}
+            {% if not is_known %}
+                {% do problems.append(
+                    table ~ ": " ~ rule ~ " " ~ value ~ ", expected vanished: kept or deleted,"
+                    ~ " quarantine_limit or orphan_limit: a share from 0 to 1"
+                ) %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
+    {% if problems %}
+        {% do exceptions.raise_compiler_error(
+            "The var raw_table_rules says what the project does not know:\n  - "
+            ~ problems | join("\n  - ")
+        ) %}
+    {% endif %}
 {% endmacro %}
 
 

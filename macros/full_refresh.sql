@@ -131,6 +131,41 @@ tables of another. Production's views say what was due there, not here.
 
 
 {#
+Stops a full refresh that would forget staged rows which the raw tables no longer hold, with their
+number, unless the var forget_vanished is true.
+#}
+{% macro check_vanished() %}
+    {% if flags.FULL_REFRESH and not var("forget_vanished") and target.type == "duckdb" %}
+        {% set questions, forgotten = [], [] %}
+        {% for unique_id in selected_resources if unique_id in graph.nodes %}
+            {% set node = graph.nodes[unique_id] %}
+            {% set relation = load_relation(own_relation_of(node.name))
+                if node.resource_type == "model" and "is_vanished" in node.columns %}
+            {% if relation and "is_vanished" in adapter.get_columns_in_relation(relation)
+                | map(attribute="name") %}
+                {% do questions.append(
+                    "select '" ~ node.name ~ "', count(*) from " ~ relation
+                    ~ " where is_vanished and replaced_at is null"
+                ) %}
+            {% endif %}
+        {% endfor %}
+        {% for name, rows in (run_query(questions | join(" union all ")).rows if questions else [])
+            if rows %}
+            {% do forgotten.append(name ~ ": " ~ "{:,}".format(rows | int) ~ " rows") %}
+        {% endfor %}
+        {% if forgotten %}
+            {% do exceptions.raise_compiler_error(
+                "A full refresh rebuilds from what the raw tables hold now. It would forget staged"
+                ~ " rows that have vanished from them:\n  - " ~ forgotten | join("\n  - ")
+                ~ "\nLand them again, or keep a copy of the database and add"
+                ~ " --vars 'forget_vanished: true'."
+            ) %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{#
 Before the first model: int_marks is there, in this run's own target, and knows which tables a full
 refresh is about to make invalid. A whole refresh begins with an empty table, of today's columns.
 #}

@@ -206,6 +206,7 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
     {% set hashed = run_query("select " ~ key_hash("'key_hash, lookup_hash'")).rows[0][0] %}
     {% do settings.update({"key_hash": hashed | string, "salt": salt_fingerprint()}) %}
     {% do settings.update({"layout_version": layout_version()}) %}
+    {% do settings.update({"full copies": full_copies() | join(", ")}) %}
     {% set raw_path = raw_path_from_project() %}
     {% do settings.update({"raw_path": raw_path}) %}
     {% do settings.update({"raw_schemas": none if raw_path else var("raw_schemas")}) %}
@@ -232,8 +233,11 @@ of the project, of other settings, or left by a full refresh that did not finish
 #}
 {% macro check_settings() %}
     {% if execute and flags.WHICH in ["run", "build"] %}
+        {% do check_table_rules() %}
         {% do check_salt() %}
         {% do check_layout() %}
+        {% do check_clock() %}
+        {% do check_vanished() %}
         {% do check_full_refresh() %}
         {% do check_deferral() %}
         {% set present, changed = settings_of_tables(), [] %}
@@ -297,6 +301,19 @@ by the layout version that each mark's settings name, or by tables without any i
                 ~ ". Its rows cannot be added to.\nRebuild everything: dbt build --full-refresh."
             ) %}
         {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{# Stops a run whose clock is behind that of an earlier run: it would take rows for read. #}
+{% macro check_clock() %}
+    {% set newest = marks_found().values() | map(attribute="processed_at") | select | list %}
+    {% set now = run_started_at.replace(tzinfo=none) %}
+    {% if newest and newest | max > now and not flags.FULL_REFRESH %}
+        {% do exceptions.raise_compiler_error(
+            "The clock of this machine says " ~ now ~ " UTC, but a run at " ~ newest | max
+            ~ " UTC has written these tables. Correct the clock, then run again."
+        ) %}
     {% endif %}
 {% endmacro %}
 
@@ -791,11 +808,7 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
             from {{ few_of(this, key, keys_read, not is_looked_through, key) }} as staged
             where
                 replaced_at is null
-                and (
-                    {{ key }} in ({{ keys_read }})
-                    or {{ erased }}
-                    {{ "or " ~ was_changed if is_copy }}
-                )
+                {{ "and (" ~ key ~ " in (" ~ keys_read ~ ") or " ~ erased ~ ")" if not is_copy }}
         ),
 
         present as (
@@ -806,12 +819,9 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
             select
                 existing.{{ key }} as existing_key,
                 present.{{ key }} as present_key,
-                coalesce(
-                    {{ "false and " if is_copy }}
-                    coalesce(landed._loaded_at, {{ long_ago() }})
-                    < coalesce(existing.loaded_at, {{ long_ago() }}),
-                    false
-                ) as is_outdated,
+                {{ "false and " if is_copy }} landed.row_key is not null
+                and coalesce(landed._loaded_at, {{ long_ago() }})
+                < coalesce(existing.loaded_at, {{ long_ago() }}) as is_outdated,
                 {% for column in columns %}
                 present.{{ column }} is distinct from existing.{{ column }}
                 {{ "or" if not loop.last else "as is_different," }}
@@ -835,14 +845,10 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
         ),
 
         still_there as (
-            select row_identity from (
-                select {{ row_identity(source_name, table_name) }} as row_identity
-                from {{ source(source_name, table_name) }}
-                where
-                    _rejected is null
-                    and not {{ is_erased(contract_columns(source_name, table_name)) }}
-            ) as identified
-            where row_identity in (select suspects.row_identity from suspects)
+            select row_key from ({{ keyed_rows(
+                source_name, table_name, key_hash(row_identity(source_name, table_name))
+                ~ " in (select " ~ key_hash("suspects.row_identity") ~ " from suspects)"
+            ) }}) as keyed
         )
 
         select
@@ -890,7 +896,7 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
             cast(null as timestamp) as written_at,
             cast(null as timestamp) as replaced_at
         from suspects
-        where row_identity not in (select still_there.row_identity from still_there)
+        where {{ key }} not in (select still_there.row_key from still_there)
     ) as written
     {{ "where false" if not (changed.is_all or changed.days) }}
     {% endif %}

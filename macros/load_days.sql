@@ -131,11 +131,12 @@ before a day that did not change}. All days in a first build and in a run that e
         {% endif %}
     {% endfor %}
     {% set is_all = changed | length > 0 and not unchanged %}
+    {% set dated = changed | reject("equalto", "0001-01-01") | list %}
     {{ return({
         "days": changed,
         "condition": "true" if is_all else is_of_load_days(changed),
         "is_all": is_all,
-        "is_late": changed | length > 0 and not is_all and changed | first < unchanged | last,
+        "is_late": dated and unchanged and dated | first < unchanged | last,
     }) }}
 {% endmacro %}
 
@@ -298,8 +299,9 @@ that it reads and of those whose load days include a changed one. raw: of change
 {# A raw row's values as one text, load time apart: equal for rows that say the same. #}
 {% macro row_content(source_name, table_name) %}
     {% set columns = ["coalesce(_is_deleted, false)"] %}
-    {% for column in raw_source(source_name, table_name).columns if not column.startswith("_") %}
-        {% do columns.append(column) %}
+    {% for name, column in raw_source(source_name, table_name).columns.items()
+        if not name.startswith("_") %}
+        {% do columns.append(as_delivered(column)) %}
     {% endfor %}
     {{ return("md5(" ~ key_text(columns) ~ ")") }}
 {% endmacro %}

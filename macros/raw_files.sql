@@ -134,9 +134,12 @@ kept in a table of their own; returns its name, or none where every line can be.
     ) %}
         {% do run_query("select count(*) from (" ~ query ~ ")") %}
     {% endfor %}
+    {# An unreadable line may be of anybody: once somebody was erased, its text is not kept. #}
+    {% set erased = load_relation(own_relation_of("int_erased_identifiers")) %}
+    {% set has_erased = erased and run_query("select 1 from " ~ erased ~ " limit 1").rows %}
     {% do run_query(
-        "create table " ~ table ~ " as select distinct scan_id, file_id, line, csv_line from "
-        ~ rejects
+        "create table " ~ table ~ " as select distinct scan_id, file_id, line, "
+        ~ ("cast(null as varchar) as " if has_erased else "") ~ "csv_line from " ~ rejects
     ) %}
     {% do run_query("drop table " ~ rejects) %}
     {% do run_query("drop table raw_reject_scans") %}

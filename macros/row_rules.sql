@@ -31,16 +31,25 @@ unreadable: the columns with a flag _unreadable_<column>.
             "condition": "coalesce(" ~ source.config.meta.one_of | join(", ") ~ ") is null",
         }) %}
     {% endif %}
+    {# A withdrawal counts even where its load time cannot be used. #}
+    {% set counts_when = source.columns.values() | map(attribute="config.meta.load_time_when")
+        | select | list | first %}
+    {% set of_loads = {"implausible_load_time": is_implausible_load_time()} %}
     {% if "_loaded_at" in unreadable %}
-        {% do rules.append({
-            "column": "_loaded_at", "code": "unreadable_value", "is_row": true,
-            "condition": "_unreadable__loaded_at",
-        }) %}
+        {% do of_loads.update({"unreadable_value": "_unreadable__loaded_at"}) %}
     {% endif %}
-    {% do rules.append({
-        "column": "_loaded_at", "code": "implausible_load_time", "is_row": true,
-        "condition": is_implausible_load_time(),
-    }) %}
+    {% for code, condition in of_loads.items() %}
+        {% do rules.append({
+            "column": "_loaded_at", "code": code, "is_row": true,
+            "condition": condition ~ (" and not (" ~ counts_when ~ ")" if counts_when else ""),
+        }) %}
+        {% if counts_when %}
+            {% do rules.append({
+                "column": "_loaded_at", "code": code, "is_row": false,
+                "condition": condition ~ " and " ~ counts_when,
+            }) %}
+        {% endif %}
+    {% endfor %}
     {% for column in source.columns.values() if not column.name.startswith("_") %}
         {% set name, type, meta = column.name, column.data_type, column.config.meta %}
         {% set found = [] %}
@@ -140,7 +149,7 @@ typed: a query with the columns, typed, the flags of unreadable values and _land
     {% set values = rules | rejectattr("is_row") | list %}
     {% set of_loads = rules | selectattr("column", "equalto", "_loaded_at") | list %}
     {% set of_deletions = rules | selectattr("column", "equalto", "_is_deleted") | list %}
-    {% set is_bad_load = of_loads | map(attribute="condition") | join(" or ") %}
+    {% set is_bad_load = "(" ~ of_loads | map(attribute="condition") | join(" or ") ~ ")" %}
     select
         {% for column in source.columns.values() %}
         {% set unusable = values | selectattr("column", "equalto", column.name)
@@ -154,7 +163,7 @@ typed: a query with the columns, typed, the flags of unreadable values and _land
         {% endif %}
         {% endfor %}
         case
-            {% for rule in of_loads + of_deletions %}
+            {% for rule in of_loads + of_deletions if rule.is_row %}
             when {{ rule.condition }} then '{{ rule.code }}:{{ rule.column }}'
             {% endfor %}
             {% for column, condition in deletion_names(source).items() %}
@@ -193,7 +202,13 @@ where a row may be known by all its columns.
     {% set is_filled = "(" ~ key | join(" is not null and ") ~ " is not null)" %}
     {% set has_key = "not " ~ is_filled ~ " and " if key else "" %}
     {% for name, column in source.columns.items() if column.config.meta.get("required") %}
-        {% do conditions.update({name: has_key ~ name ~ " is null"}) %}
+        {% set meta = column.config.meta %}
+        {% set may_be_missing = meta.get("optional_when") or meta.get("load_time_when")
+            or ("true" if meta.get("unusable_as") else none) %}
+        {% do conditions.update({
+            name: has_key ~ name ~ " is null"
+            ~ (" and not (" ~ may_be_missing ~ ")" if may_be_missing else "")
+        }) %}
     {% endfor %}
     {{ return(conditions) }}
 {% endmacro %}

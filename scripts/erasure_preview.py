@@ -29,7 +29,8 @@ REMEDIES = {
 
 def dbt(options, *command):
     """Run dbt on a target; returns what it printed, or exits with what went wrong."""
-    line = [DBT, "--quiet", *command, "--target", options.target, "--vars", options.vars]
+    line = [DBT, "--quiet", "--log-level-file", "none", *command]
+    line += ["--target", options.target, "--vars", options.vars]
     done = subprocess.run(line, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)

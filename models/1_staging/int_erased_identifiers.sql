@@ -8,7 +8,7 @@ certain as (
         identifier_hash,
         identifier
     from {{ ref("int_erasure_findings") }}
-    where is_certain
+    where is_certain and identifier_hash is not null
 ),
 
 identifiers as (
@@ -32,10 +32,10 @@ from identifiers
 where
     {{ somebody_asked() }}
 {% if is_incremental() %}
-    and (identifiers.identifier_type, identifiers.identifier_hash) not in (
-        select
-            identifier_type,
-            identifier_hash
-        from {{ this }}
+    and not exists (
+        select 1 from {{ this }} as known
+        where
+            known.identifier_type = identifiers.identifier_type
+            and known.identifier_hash = identifiers.identifier_hash
     )
 {% endif %}

@@ -74,7 +74,7 @@ claims as (
         customer_id,
         'raw_crm.customers' as found_in
     from customers
-    where email_hash is not null
+    where email_hash is not null and customer_id is not null
     union
     select
         'email' as identifier_type,
@@ -92,7 +92,7 @@ claims as (
         customer_id,
         'raw_loyalty.members' as found_in
     from members
-    where customer_id is not null
+    where customer_id is not null and member_id is not null
     union
     select
         'card' as identifier_type,
@@ -127,7 +127,10 @@ loose_cards as (
     left join owned
         on members.email_hash = owned.identifier_hash
         and owned.identifier_type = 'email'
-    where members.customer_id is null and members.email_hash is not null
+    where
+        members.customer_id is null
+        and members.member_id is not null
+        and members.email_hash is not null
 ),
 
 cards as (

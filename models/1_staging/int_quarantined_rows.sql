@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy="load_days",
-    post_hook="{{ check_quarantine() }}",
+    post_hook=after_commit("{{ check_quarantine() }}"),
 ) }}
 -- depends_on: {{ ref("int_raw_rows") }}
 

@@ -1,7 +1,7 @@
 -- Over 100 lines: which raw tables refer to which, and what is known, stand in one place.
 {{ config(
     unique_key=["source_system", "table_name", "row_key"],
-    post_hook="{{ check_orphans() }}",
+    post_hook=after_commit("{{ check_orphans() }}"),
 ) }}
 
 {# What a reference may name, and where those that are known stand. #}

@@ -143,7 +143,7 @@ class History:
             rules = {table: {"vanished": "deleted"} for table in self.deleted}
             settings["raw_table_rules"] = rules
         # Random changes may spoil any share of a small table, and stops have tests of their own.
-        return settings | {"quarantine_limit": 1, "orphan_limit": 1}
+        return settings | {"quarantine_limit": 1, "orphan_limit": 1, "forget_vanished": True}
 
     def _full_copies(self) -> tuple[str, ...]:
         """The tables whose vanished rows are deleted ones."""

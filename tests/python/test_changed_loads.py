@@ -126,6 +126,7 @@ def test_after_a_full_reload_every_row_of_the_files_is_accounted_for(reloaded):
 
 # --- one small company, a kind of change in each table -------------------------------------------
 
+RULES = {"raw_table_rules": {"raw_loyalty.products": {"vanished": "deleted"}}}
 NOW = "2026-06-10 03:00:00"
 LATER = "2026-06-11 03:00:00"
 HEADERS = {
@@ -139,6 +140,7 @@ HEADERS = {
     "raw_loyalty.products": "product_id,category,_loaded_at",
     "raw_loyalty.store_visits": "visit_id,member_id,visit_type,visited_at,_loaded_at",
     "raw_loyalty.benefits": "benefit_id,benefit_name",
+    "raw_crm.erasure_requests": "customer_id,requested_at,_loaded_at",
     "raw_app.devices": "device_id,customer_id,installed_at,_loaded_at",
     "raw_loyalty.transaction_lines": "transaction_id,line_id,product_id,amount,_loaded_at",
 }
@@ -146,7 +148,7 @@ FIRST = {
     "raw_crm.customers": ["C1,se,2026-01-01,,{NOW}", "C2,se,2026-01-01,,{NOW}"],
     "raw_crm.surveys": ["s1,C1,nps,store,2026-06-01,{NOW}", "s2,C2,nps,store,2026-06-01,{NOW}"],
     "raw_crm.service_tickets": ["t1,C1,billing,2026-06-02,{NOW}"],
-    "raw_crm.preferences": ["C1,colour,red,2026-06-01,{NOW}", "C1,colour,red,2026-06-01,{NOW}"],
+    "raw_crm.preferences": ["C2,colour,red,2026-06-01,{NOW}", "C2,colour,red,2026-06-01,{NOW}"],
     "raw_web.reviews": ["r1,C1,p1,2026-06-03,{NOW}", "r2,C2,p1,2026-06-03,{NOW}"],
     "raw_loyalty.members": ["M1,C1,2026-01-01,{NOW}"],
     "raw_loyalty.points_ledger": [
@@ -186,8 +188,8 @@ SECOND = FIRST | {
     # Without load times: b1 is renamed, b2 gone.
     "raw_loyalty.benefits": ["b1,Repairs"],
     # The same two equal rows again, by a later load.
-    "raw_crm.preferences": ["C1,colour,red,2026-06-01,{NOW}"] * 2
-    + ["C1,colour,red,2026-06-01,{LATER}"] * 2,
+    "raw_crm.preferences": ["C2,colour,red,2026-06-01,{NOW}"] * 2
+    + ["C2,colour,red,2026-06-01,{LATER}"] * 2,
     # C1 corrected; and an older version of C2 that lands late.
     "raw_crm.customers": [
         "C1,no,2026-01-01,,{LATER}", "C2,se,2026-01-01,,{NOW}",
@@ -214,13 +216,22 @@ THIRD = SECOND | {
     ],
 }
 
+FOURTH = THIRD | {
+    # C1 asks to be erased; of C1's survey staging alone still knows.
+    "raw_crm.erasure_requests": ["C1,2026-06-11,{LATER}"],
+    # A card of C1 without a number: it goes to quarantine and says nothing about other cards.
+    "raw_loyalty.members": ["M1,C1,2026-01-01,{NOW}", ",C1,2026-01-01,{LATER}"],
+    # Of two equal rows without an id one is left.
+    "raw_crm.preferences": ["C2,colour,red,2026-06-01,{LATER}"],
+}
+
 
 def write(raw: Path, tables: dict[str, list[str]]) -> None:
     for table, lines in tables.items():
         path = raw / f"{table.replace('.', '/')}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         if not lines:
-            path.unlink()
+            path.unlink(missing_ok=True)
             continue
         rows = [line.format(NOW=NOW, LATER=LATER) for line in lines]
         path.write_text("\n".join([HEADERS[table], *rows]) + "\n")
@@ -228,12 +239,11 @@ def write(raw: Path, tables: dict[str, list[str]]) -> None:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> list[Project]:
-    """The database after each of three deliveries."""
+    """The database after each of four deliveries."""
     folder = tmp_path_factory.mktemp("runs")
-    rules = {"raw_table_rules": {"raw_loyalty.products": {"vanished": "deleted"}}}
-    project = Project(folder / "build", folder / "raw", variables=rules)
+    project = Project(folder / "build", folder / "raw", variables=RULES)
     kept = []
-    for number, tables in enumerate([FIRST, SECOND, THIRD]):
+    for number, tables in enumerate([FIRST, SECOND, THIRD, FOURTH]):
         write(folder / "raw", tables)
         project.dbt("run", *STAGING)
         check_reconciliation(project, folder / "raw")
@@ -332,8 +342,51 @@ def test_keys_of_several_columns_do_not_collide_through_a_separator(runs, table)
     assert len(staged(runs[0], table, "row_key")) == 2
 
 
+def test_an_erased_customers_row_goes_though_its_raw_row_has_vanished(runs):
+    assert staged(runs[3], "raw_crm.surveys", "survey_id") == [("s2",)]
+
+
+def test_a_row_without_a_card_number_erases_no_card(runs):
+    erased = "select count(*) from engagement_staging.int_erased_identifiers"
+    assert runs[3].ask(f"{erased} where identifier_hash is null") == [(0,)]
+    (cards,) = runs[3].ask(f"{erased} where identifier_type = 'card'")
+    assert cards == (1,)
+
+
+def test_of_two_equal_rows_without_an_id_the_one_that_vanishes_is_reported(runs):
+    found = staged(runs[3], "raw_crm.preferences", "is_vanished")
+    assert found == [(False,), (True,)]
+
+
+def test_a_full_refresh_stops_where_it_would_forget_vanished_rows(runs, tmp_path):
+    shutil.copytree(runs[3].folder, tmp_path / "build")
+    project = Project(tmp_path / "build", runs[3].raw, variables=RULES)
+    stopped = project.attempt("run", "--full-refresh", *STAGING)
+    assert stopped.returncode != 0
+    assert "stg_crm__surveys: 1 rows" in stopped.stdout
+    variables = RULES | {"forget_vanished": True}
+    Project(tmp_path / "build", runs[3].raw, variables=variables).dbt(
+        "run", "--full-refresh", *STAGING
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"raw_crm.customer": {"vanished": "deleted"}}, "raw_crm.customer: no such raw table"),
+        ({"raw_crm.customers": {"vanished": "delete"}}, "vanished delete, expected"),
+        ({"raw_crm.customers": {"quarantine": 0.1}}, "quarantine 0.1, expected"),
+    ],
+)
+def test_a_typo_in_the_rules_of_tables_stops_the_run(runs, tmp_path, rules, said):
+    project = Project(tmp_path / "build", runs[0].raw, variables={"raw_table_rules": rules})
+    stopped = project.attempt("run", *STAGING)
+    assert stopped.returncode != 0
+    assert said in stopped.stdout
+
+
 def test_equal_rows_of_one_load_are_two_and_the_next_load_adds_none(runs):
-    for run in runs:
+    for run in runs[:3]:
         assert len(staged(run, "raw_crm.preferences", "row_key")) == 2
     assert reconciliation(runs[1])["raw_crm.preferences"]["duplicate"] == 2
 

@@ -33,7 +33,9 @@ class Idle(Project):
         return self
 
     def attempt(self, *command: str, **_) -> CompletedProcess:
-        return CompletedProcess(command, 1, "A full refresh that started at 12:00 did not finish.", "")
+        return CompletedProcess(
+            command, 1, "A full refresh that started at 12:00 did not finish.", ""
+        )
 
 
 def test_five_histories_in_a_row_make_every_kind_of_change(raw, tmp_path, monkeypatch):
