@@ -188,9 +188,9 @@ comes after int_erased_identifiers.
 
 
 {#
-After a run with erased customers: removes the replaced rows that tables keep for those who read
-next, the list of whom they concern, and unreadable lines, which may be theirs. It waits until every
-table has followed; a run that failed early leaves tables that are not there yet.
+After a run with erased customers: removes the replaced rows that tables keep for later readers, the
+list of changed customers, and the text of unreadable lines. It waits until every table has followed;
+a run that failed early leaves tables that are not there yet.
 #}
 {% macro purge_erased() %}
     {% if execute and flags.WHICH in ["run", "build"] and adds_to("int_erased_identifiers")
@@ -306,7 +306,7 @@ demo's salt is public.
                 "The salt (ENGAGEMENT_SALT) is not the one that the tables were built with. "
                 ~ ("The list of erased customers holds hashes made with it and outlives a full"
                     ~ " refresh: set the salt back." if flags.FULL_REFRESH else
-                    "Set it back, or build everything anew: dbt build --full-refresh.")
+                    "Set it back, or rebuild everything: dbt build --full-refresh.")
             ) %}
         {% endif %}
     {% endfor %}
