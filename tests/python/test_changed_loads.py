@@ -130,7 +130,7 @@ RULES = {"raw_table_rules": {"raw_loyalty.products": {"vanished": "deleted"}}}
 NOW = "2026-06-10 03:00:00"
 LATER = "2026-06-11 03:00:00"
 HEADERS = {
-    "raw_crm.customers": "customer_id,country,created_at,updated_at,_loaded_at",
+    "raw_crm.customers": "customer_id,country,created_at,updated_at,_is_deleted,_loaded_at",
     "raw_crm.surveys": "survey_id,customer_id,survey_type,touchpoint,answered_at,_loaded_at",
     "raw_crm.service_tickets": "ticket_id,customer_id,topic,opened_at,_loaded_at",
     "raw_crm.preferences": "customer_id,attribute,value,changed_at,_loaded_at",
@@ -145,7 +145,12 @@ HEADERS = {
     "raw_loyalty.transaction_lines": "transaction_id,line_id,product_id,amount,_loaded_at",
 }
 FIRST = {
-    "raw_crm.customers": ["C1,se,2026-01-01,,{NOW}", "C2,se,2026-01-01,,{NOW}"],
+    # Of one load: C3 moved from dk to se, and C4 was deleted, whatever the alphabet says.
+    "raw_crm.customers": [
+        "C1,se,2026-01-01,,,{NOW}", "C2,se,2026-01-01,,,{NOW}",
+        "C3,se,2026-01-01,2026-05-02,,{NOW}", "C3,dk,2026-01-01,2026-05-01,,{NOW}",
+        "C4,dk,2026-01-01,2026-05-01,,{NOW}", "C4,se,2026-01-01,2026-05-01,true,{NOW}",
+    ],
     "raw_crm.surveys": ["s1,C1,nps,store,2026-06-01,{NOW}", "s2,C2,nps,store,2026-06-01,{NOW}"],
     "raw_crm.service_tickets": ["t1,C1,billing,2026-06-02,{NOW}"],
     "raw_crm.preferences": ["C2,colour,red,2026-06-01,{NOW}", "C2,colour,red,2026-06-01,{NOW}"],
@@ -192,8 +197,8 @@ SECOND = FIRST | {
     + ["C2,colour,red,2026-06-01,{LATER}"] * 2,
     # C1 corrected; and an older version of C2 that lands late.
     "raw_crm.customers": [
-        "C1,no,2026-01-01,,{LATER}", "C2,se,2026-01-01,,{NOW}",
-        "C2,fi,2026-01-01,,2026-06-09 22:00",
+        "C1,no,2026-01-01,,,{LATER}", "C2,se,2026-01-01,,,{NOW}",
+        "C2,fi,2026-01-01,,,2026-06-09 22:00",
     ],
 }  # fmt: skip
 THIRD = SECOND | {
@@ -272,7 +277,12 @@ def test_a_batch_that_lands_after_a_later_load_is_read(runs):
 @pytest.mark.parametrize(
     ("run", "table", "columns", "expected"),
     [
-        (1, "raw_crm.customers", "customer_id, country", [("C1", "NO"), ("C2", "SE")]),
+        (
+            1,
+            "raw_crm.customers",
+            "customer_id, country",
+            [("C1", "NO"), ("C2", "SE"), ("C3", "SE")],
+        ),
         (2, "raw_crm.service_tickets", "ticket_id, topic", [("t1", "billing"), ("t2", "delivery")]),
     ],
 )
@@ -280,6 +290,11 @@ def test_an_older_version_that_lands_late_does_not_replace_a_later_one(
     runs, run, table, columns, expected
 ):
     assert staged(runs[run], table, columns) == expected
+
+
+def test_of_the_versions_of_one_load_the_time_of_change_decides_and_then_a_deletion(runs):
+    found = staged(runs[0], "raw_crm.customers", "customer_id, country")
+    assert found == [("C1", "SE"), ("C2", "SE"), ("C3", "SE")]
 
 
 def test_a_restamped_table_writes_no_row_and_remembers_the_new_load_times(runs):
@@ -397,7 +412,7 @@ def test_equal_rows_of_one_load_are_two_and_the_next_load_adds_none(runs):
 def company(customers: int, visits: list[str]) -> dict[str, list[str]]:
     """So many customers, each with a card, and these visits to a store."""
     return {
-        "raw_crm.customers": [f"C{n},se,2026-01-01,,{NOW}" for n in range(customers)],
+        "raw_crm.customers": [f"C{n},se,2026-01-01,,,{NOW}" for n in range(customers)],
         "raw_loyalty.members": [f"M{n},C{n},2026-01-01,{NOW}" for n in range(customers)],
         "raw_loyalty.store_visits": visits,
     }
