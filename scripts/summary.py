@@ -56,16 +56,19 @@ def scores(connection, schema):
 def left_out(connection, schema):
     """Lines about raw rows and activities that count for nobody, and why."""
     places = ["in", "staged", "duplicate", "superseded", "deleted", "quarantined", "erased"]
-    counts = connection.execute(
+    *counts, vanished, values = connection.execute(
         f"""
         select {", ".join(f"sum(rows_{place})" for place in places)},
-            sum(rows_with_values_set_aside)
+            sum(rows_vanished), sum(rows_with_values_set_aside)
         from {schema}_marts.rpt_row_reconciliation
         """
     ).fetchall()[0]
-    ended = [f"{place} {count:,}" for place, count in zip(places[1:], counts[1:], strict=False)]
-    yield f"Raw rows: {counts[0]:,} = {' + '.join(ended)} (rpt_row_reconciliation)"
-    yield f"  {counts[-1]:,} of them with a value that reads as null (rpt_quarantine)"
+    ended = [f"{place} {count:,}" for place, count in zip(places[1:], counts[1:], strict=True)]
+    less = f" - vanished {vanished:,}" if vanished else ""
+    yield f"Raw rows: {counts[0]:,} = {' + '.join(ended)}{less} (rpt_row_reconciliation)"
+    yield f"  {values:,} of them with a value that reads as null (rpt_quarantine)"
+    if vanished:
+        yield f"  {vanished:,} staged rows are no longer in the raw tables, and still count"
     reasons = connection.execute(
         f"""
         select excluded_reason, sum(activity_count) from {schema}_marts.rpt_excluded_activities
