@@ -217,13 +217,12 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
 
 {# The variable raw_path, the same for a folder of the project however it is spelt. #}
 {% macro raw_path_from_project() %}
-    {% set path = (var("raw_path") or "").replace("\\", "/") %}
-    {% set project = invocation_args_dict.get("project_dir", "").replace("\\", "/") %}
+    {% set path, project = raw_folder(), invocation_args_dict.get("project_dir", "") %}
+    {% set project = project.replace("\\", "/") %}
     {% if project and path.startswith(project ~ "/") %}
-        {% set path = path[project | length + 1:] %}
+        {{ return(path[project | length + 1:]) }}
     {% endif %}
-    {% set parts = path.split("/") | reject("in", ["", "."]) | join("/") %}
-    {{ return(("/" if path.startswith("/") else "") ~ parts) }}
+    {{ return(path) }}
 {% endmacro %}
 
 

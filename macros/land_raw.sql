@@ -36,6 +36,15 @@ column is text, so a value may be unreadable as its type, and a line may be malf
 {% endmacro %}
 
 
+{# The variable raw_path without "." and doubled or trailing slashes; empty where it is not set. #}
+{% macro raw_folder() %}
+    {% set path = (var("raw_path") or "").replace("\\", "/") %}
+    {% if "://" in path %}{{ return(path.rstrip("/")) }}{% endif %}
+    {% set parts = path.split("/") | reject("in", ["", "."]) | join("/") %}
+    {{ return(("/" if path.startswith("/") else "") ~ parts) }}
+{% endmacro %}
+
+
 {#
 Where each raw table of the contract is: {"raw_crm.customers": {"from": SQL after "from" (or "files"
 and "format"), "where": what to tell a person, "is_text": whether its values are untyped text,
@@ -46,7 +55,7 @@ and "format"), "where": what to tell a person, "is_text": whether its values are
     {% for source in raw_sources() %}
         {% do contract.append(source.source_name ~ "." ~ source.name) %}
     {% endfor %}
-    {% set raw_path = var("raw_path") %}
+    {% set raw_path = raw_folder() %}
     {% if not raw_path %}
         {% for source_name, schema in var("raw_schemas").items() %}
             {% for name, relation in raw_tables(schema).items() %}
