@@ -35,21 +35,21 @@ DAY = "(date '2026-09-15' + day::integer)"  # the last one is 1 November, which 
 # Tables whose shape is as ever, so many rows a day: what the faults below are done to.
 HEALTHY = {
     "raw_web.events": (300, f"""
-        {DAY} + to_hours(20) as _loaded_at, {DAY} + to_minutes(n::integer) as event_at,
-        'e' || day || '.' || n as event_id, 'a' || n as anonymous_id, 'page_view' as event_name,
+        {DAY} + to_hours(20) as _loaded_at, {DAY} as _load_date,
+        {DAY} + to_minutes(n::integer) as event_at, 'e' || day || '.' || n as event_id, 'a' || n as anonymous_id, 'page_view' as event_name,
         case when n % 10 > 0 then 'l' || n end as login_id, 10.0 + n % 50 as engaged_seconds,
         false as _is_deleted"""),
     "raw_web.reviews": (20, f"""
-        {DAY} + to_hours(20) as _loaded_at, {DAY} as reviewed_at,
+        {DAY} + to_hours(20) as _loaded_at, {DAY} as _load_date, {DAY} as reviewed_at,
         'r' || day || '.' || n as review_id, 'l' || n as login_id, 'review' as review_type,
         false as _is_deleted"""),
     "raw_crm.consents": (30, f"""
-        {DAY} + to_hours(20) as _loaded_at, {DAY} as changed_at,
+        {DAY} + to_hours(20) as _loaded_at, {DAY} as _load_date, {DAY} as changed_at,
         'c' || day || '.' || n as customer_id, 'email' as channel, 'Granted' as status,
         false as _is_deleted"""),
     "raw_loyalty.transactions": (120, f"""
-        {DAY} + to_hours(20) as _loaded_at, {DAY} + to_minutes(n::integer) as transacted_at,
-        't' || day || '.' || n as transaction_id, if(n % 4 = 0, 'online', 'store') as sales_channel,
+        {DAY} + to_hours(20) as _loaded_at, {DAY} as _load_date,
+        {DAY} + to_minutes(n::integer) as transacted_at, 't' || day || '.' || n as transaction_id, if(n % 4 = 0, 'online', 'store') as sales_channel,
         'EUR' as currency, 's1' as store_id, 'm' || n as member_id, false as _is_deleted"""),
     "staging.stg_web__events": (300, f"""
         {DAY} + to_minutes(n::integer) as event_at, 'e' || day || '.' || n as event_id,
