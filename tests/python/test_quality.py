@@ -36,7 +36,8 @@ DAY = "(date '2026-09-15' + day::integer)"  # the last one is 1 November, which 
 HEALTHY = {
     "raw_web.events": (300, f"""
         {DAY} + to_hours(20) as _loaded_at, {DAY} as _load_date,
-        {DAY} + to_minutes(n::integer) as event_at, 'e' || day || '.' || n as event_id, 'a' || n as anonymous_id, 'page_view' as event_name,
+        {DAY} + to_minutes(n::integer) as event_at, 'e' || day || '.' || n as event_id,
+        'a' || n as anonymous_id, 'page_view' as event_name,
         case when n % 10 > 0 then 'l' || n end as login_id, 10.0 + n % 50 as engaged_seconds,
         false as _is_deleted"""),
     "raw_web.reviews": (20, f"""
@@ -49,7 +50,8 @@ HEALTHY = {
         false as _is_deleted"""),
     "raw_loyalty.transactions": (120, f"""
         {DAY} + to_hours(20) as _loaded_at, {DAY} as _load_date,
-        {DAY} + to_minutes(n::integer) as transacted_at, 't' || day || '.' || n as transaction_id, if(n % 4 = 0, 'online', 'store') as sales_channel,
+        {DAY} + to_minutes(n::integer) as transacted_at, 't' || day || '.' || n as transaction_id,
+        if(n % 4 = 0, 'online', 'store') as sales_channel,
         'EUR' as currency, 's1' as store_id, 'm' || n as member_id, false as _is_deleted"""),
     "staging.stg_web__events": (300, f"""
         {DAY} + to_minutes(n::integer) as event_at, 'e' || day || '.' || n as event_id,
