@@ -143,7 +143,7 @@ def test_the_data_before_and_after_the_new_rows_give_other_scores(bench):
 def test_marks_that_were_ahead_of_their_rows_would_be_noticed(bench, tmp_path):
     """As if a run wrote what it will have processed before it has: the next takes it for done."""
     project = bench.start(tmp_path / "ahead", is_increment=True)
-    assert run_and_kill(project, 20, 0, *BUILD) == -SIGKILL
+    project.dbt("run", "--select", "int_raw_rows")
     with duckdb.connect(str(project.database)) as connection:
         connection.execute("""
             update engagement_staging.int_marks
@@ -203,7 +203,7 @@ def missing(before: dict[str, dict], after: dict[str, dict]) -> list[str]:
     found = []
     for mart, had in before.items():
         has = after[mart]
-        if has["rows"] < 0.9 * had["rows"]:
+        if "last date" in had and has["rows"] < 0.9 * had["rows"]:
             found.append(f"{mart}: {has['rows']} rows, before {had['rows']}")
         if gone := {*had.get("period ends", [])} - {*has.get("period ends", [])}:
             found.append(f"{mart}: without the period ends {sorted(gone)}")
