@@ -265,11 +265,11 @@ MESSAGES = {
         "raw_crm/surveys.parquet",
     ],
     "raw_loyalty.store_visits": [
-        "duration_seconds has type boolean, the contract wants double", "'true'",
+        "duration_seconds has type boolean, the contract wants double", "'aaaa'",
         "raw_loyalty/store_visits.parquet",
     ],
     "raw_crm.preferences": [
-        "changed_at has type text, the contract wants timestamp", "'last Monday'",
+        "changed_at has type text, the contract wants timestamp", "'aaaa aaaaaa'",
         "raw_crm/preferences.csv",
     ],
 }  # fmt: skip
