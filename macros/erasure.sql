@@ -189,8 +189,8 @@ comes after int_erased_identifiers.
 
 {#
 After a run with erased customers: removes the replaced rows that tables keep for later readers, the
-list of changed customers, and the text of unreadable lines. It waits until every table has followed;
-a run that failed early leaves tables that are not there yet.
+list of changed customers, and the text of unreadable lines. It waits until every table has
+followed; a run that failed early leaves tables that are not there yet.
 #}
 {% macro purge_erased() %}
     {% if execute and flags.WHICH in ["run", "build"] and adds_to("int_erased_identifiers")
