@@ -14,6 +14,7 @@
 {% endfor %}
 {% endif %}
 
+-- Of an increment: the load days that changed, and the last two, whatever else the run selects.
 {% set tables = {} %}
 {% for raw in raw_sources() %}
 {% set name = raw.source_name ~ "." ~ raw.name %}
@@ -32,7 +33,8 @@
     "types": types,
     "checks": {"happened_after_its_load": late | join(" or ")} if late else {},
     "day": "_load_date",
-    "due": changed_load_days(raw.source_name, raw.name).condition if from_date,
+    "due": "(" ~ changed_load_days(raw.source_name, raw.name).condition ~ " or _load_date >= cast("
+        ~ dbt.dateadd("day", -1, "cast('" ~ from_date ~ "' as date)") ~ " as date))" if from_date,
 }}) %}
 {% endfor %}
 
