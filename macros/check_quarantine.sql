@@ -83,12 +83,7 @@ all rows of the table; only those that are more than quarantine_tolerated_rows.
     ),
 
     landed as (
-        select
-            source_system,
-            table_name,
-            sum(rows_in) as rows_in
-        from {{ relation_of("int_raw_rows") }}
-        group by source_system, table_name
+        {{ rows_per_table() }}
     )
 
     select
@@ -100,6 +95,17 @@ all rows of the table; only those that are more than quarantine_tolerated_rows.
         and shares.table_name = landed.table_name
     where shares.row_count > {{ var("quarantine_tolerated_rows") }}
     order by shares.source_system, shares.table_name, shares.row_count desc
+{% endmacro %}
+
+
+{# How many rows each raw table holds, as a query. #}
+{% macro rows_per_table() %}
+    select
+        source_system,
+        table_name,
+        sum(rows_in) as rows_in
+    from {{ relation_of("int_raw_rows") }}
+    group by source_system, table_name
 {% endmacro %}
 
 
@@ -154,12 +160,7 @@ that are more than quarantine_tolerated_rows.
     ),
 
     landed as (
-        select
-            source_system,
-            table_name,
-            sum(rows_in) as rows_in
-        from {{ relation_of("int_raw_rows") }}
-        group by source_system, table_name
+        {{ rows_per_table() }}
     )
 
     select
