@@ -790,7 +790,14 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
     {% set columns = column_types(this) | list %}
     {% set changed = changed_load_days(source_name, table_name) %}
     {% set was_changed = was_loaded_on(changed.days) %}
+    {% if not (changed.is_all or changed.days) %}
+        {{ return(no_staged_rows(columns, hashed)) }}
+    {% endif %}
     {% set is_copy = vanished_rows_are_deleted(source_name, table_name) %}
+    {% set may_vanish = not is_copy and run_query(
+        "select 1 from " ~ this ~ " where replaced_at is null and not is_vanished and "
+        ~ was_changed ~ " limit 1"
+    ).rows %}
     {% set erased = is_erased(columns) if has_new_erasures() else "false" %}
     {% set keys_read = "select row_key from " ~ read %}
     {% set is_looked_through = has_new_erasures() or is_copy or changed.is_all %}
@@ -830,7 +837,8 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
             from existing
             full outer join {{ read }} as landed on existing.{{ key }} = landed.row_key
             left join present on landed.row_key = present.{{ key }}
-        ),
+        )
+        {% if may_vanish %},
 
         suspects as (
             select {{ columns | join(", ") }}, loaded_at, {{ identity_of(key) }} as row_identity
@@ -838,7 +846,7 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
             where
                 replaced_at is null
                 and not is_vanished
-                and {{ "false" if is_copy else was_changed }}
+                and {{ was_changed }}
                 and {{ key }} not in ({{ keys_read }})
                 and not {{ erased }}
         ),
@@ -849,6 +857,7 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
                 ~ " in (select " ~ key_hash("suspects.row_identity") ~ " from suspects)"
             ) }}) as keyed
         )
+        {% endif %}
 
         select
             *,
@@ -888,6 +897,7 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
             cast(null as timestamp) as replaced_at
         from existing
         where is_vanished and {{ key }} in (select existing_key from compared where is_outdated)
+        {% if may_vanish %}
         union all by name
         select
             * exclude (row_identity),
@@ -896,9 +906,23 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
             cast(null as timestamp) as replaced_at
         from suspects
         where {{ key }} not in (select still_there.row_key from still_there)
+        {% endif %}
     ) as written
-    {{ "where false" if not (changed.is_all or changed.days) }}
     {% endif %}
+{% endmacro %}
+
+
+{# No row, in the columns of a staging table. #}
+{% macro no_staged_rows(columns, hashed) %}
+    select
+        {{ columns | join(", ") }},
+        loaded_at,
+        is_vanished,
+        {{ hashed }},
+        written_at,
+        replaced_at
+    from {{ this }}
+    where false
 {% endmacro %}
 
 
@@ -907,7 +931,10 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
     {% set table, new = arguments["target_relation"], arguments["temp_relation"] %}
     {% set keys = arguments["unique_key"] %}
     {% set gone = "select * from " ~ new ~ " where replaced_at is not null" %}
-    {% if run_query(gone ~ " limit 1").rows %}
+    {% set found = run_query(
+        "select bool_or(replaced_at is not null), bool_or(written_at is null) from " ~ new
+    ).rows[0] %}
+    {% if found[0] %}
     delete from {{ table }} as old
     using ({{ gone }}) as gone
     where
@@ -922,7 +949,7 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
         and old.{{ key }} is not distinct from gone.{{ key }}
         {% endfor %};
     {% endif %}
-    {% if "is_vanished" in arguments["dest_columns"] | map(attribute="name") %}
+    {% if found[1] %}
     update {{ table }} as old
     set loaded_at = moved.loaded_at, is_vanished = moved.is_vanished
     from (select * from {{ new }} where written_at is null) as moved

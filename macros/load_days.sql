@@ -31,8 +31,8 @@ run, because nothing tells when they change.
 
 
 {#
-The load days that each raw table has now: {"raw_crm.customers": {"2026-10-31": "rows, newest,
-checksum"}}. Asked once per run.
+The load days that each raw table has now: {"raw_crm.customers": {"2026-10-31": [rows, newest load
+time, checksum]}}. Asked once per run.
 #}
 {% macro raw_load_days() %}
     {% set known = read_once() %}
@@ -47,7 +47,7 @@ checksum"}}. Asked once per run.
         {% endfor %}
         {% for row in run_query(questions | join(" union all ")).rows if questions %}
             {% do found.setdefault(row[0], {}).update(
-                {row[1] | string: [row[2] | int, row[3] | string, row[4]] | join(", ")}
+                {row[1] | string: [row[2] | int, row[3], row[4]]}
             ) %}
         {% endfor %}
         {% do known.update({"raw_load_days": found}) %}
@@ -57,38 +57,49 @@ checksum"}}. Asked once per run.
 
 
 {#
-For int_raw_rows: the load days that differ from what it holds: {"raw_crm.customers": {"days": [all
-of them], "gone": [those without rows now], "condition": the rows of the others, as SQL}}. A first
-build counts all days, and so does a run that erases somebody.
+What int_raw_rows has to write: {"raw_crm.customers": {"days": [load days; none: all], "condition":
+which rows to count, as SQL, or none, "known": {day: [rows, newest load time, checksum]}}}.
+
+A first build counts everything. An increment has asked for all load days already, so it writes
+those that differ from what it holds; the ones that are gone have no rows. While somebody is erased
+it counts their rows again, to tell how many are erased, and all days in the run that erases.
 #}
 {% macro load_days_to_count() %}
     {% if not execute %}{{ return({}) }}{% endif %}
     {% set held, to_count = {}, {} %}
-    {% if is_incremental() %}
-        {% for row in run_query(
-            "select source_system || '.' || table_name, load_date, rows_in, newest_loaded_at,"
-            ~ " load_checksum from " ~ this ~ " where rows_in > 0"
-        ).rows %}
-            {% do held.setdefault(row[0], {}).update(
-                {row[1] | string: [row[2] | int, row[3] | string, row[4]] | join(", ")}
-            ) %}
+    {% if not is_incremental() %}
+        {% for raw in raw_sources() if load_relation(source(raw.source_name, raw.name)) %}
+            {% do to_count.update({
+                raw.source_name ~ "." ~ raw.name: {"days": [], "condition": "true", "known": {}}
+            }) %}
         {% endfor %}
+        {{ return(to_count) }}
     {% endif %}
-    {% set counts_all = not is_incremental() or has_new_erasures() %}
+    {% for row in run_query(
+        "select source_system || '.' || table_name, load_date, rows_in, newest_loaded_at,"
+        ~ " load_checksum from " ~ this ~ " where rows_in > 0"
+    ).rows %}
+        {% do held.setdefault(row[0], {}).update(
+            {row[1] | string: [row[2] | int, row[3], row[4]]}
+        ) %}
+    {% endfor %}
     {% for raw in raw_sources() %}
         {% set name = raw.source_name ~ "." ~ raw.name %}
         {% set present, before = raw_load_days().get(name, {}), held.get(name, {}) %}
-        {% set differing, gone = [], [] %}
+        {% set differing, gone = {}, {} %}
         {% for day, state in present.items()
-            if counts_all or day == "0001-01-01" or state != before.get(day) %}
-            {% do differing.append(day) %}
+            if has_new_erasures() or day == "0001-01-01" or state != before.get(day) %}
+            {% do differing.update({day: state}) %}
         {% endfor %}
-        {% for day in before if day not in present %}{% do gone.append(day) %}{% endfor %}
+        {% for day in before if day not in present %}
+            {% do gone.update({day: [0, none, none]}) %}
+        {% endfor %}
         {% if differing or gone %}
+            {% set days = differing.keys() | list %}
             {% do to_count.update({name: {
-                "days": differing + gone,
-                "gone": gone,
-                "condition": "true" if counts_all else is_of_load_days(differing),
+                "days": days + gone.keys() | list,
+                "condition": is_of_load_days(days) if erased_until() else none,
+                "known": gone if erased_until() else dict(differing, **gone),
             }}) %}
         {% endif %}
     {% endfor %}
