@@ -94,12 +94,13 @@ example: env ## The tutorial: real loyalty data into a database of its own (DATA
 
 .PHONY: example-build
 example-build:
+	@rm -rf data/complete_journey
 	$(BIN)/python examples/complete_journey/land.py --data "$(DATA)" --out data/complete_journey
 	$(DBT) build $(EXAMPLE) --full-refresh
 	@$(BIN)/python scripts/summary.py --target example --target-path target/example
 	@$(DBT) --quiet compile $(EXAMPLE) --select score_against_future_purchases > /dev/null
-	@echo "How well the score of 2017-06-30 ranks who buys in the days after it (AUC, and the score's"
-	@echo "lead over each measure with its 95 % interval from a paired bootstrap):"
+	@echo "How well the score ranks who buys in the days after it (AUC, and the score's lead over"
+	@echo "each measure with its 95 % interval from a paired bootstrap):"
 	@$(BIN)/python scripts/query.py --target example \
 		target/example/compiled/engagement_scoring/analyses/score_against_future_purchases.sql
 

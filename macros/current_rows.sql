@@ -14,37 +14,46 @@ copy (vanished: deleted) is read whole.
 #}
 {% macro current_rows(source_name, table_name) %}
     {% do ref("int_quarantined_rows") %}
-    {% set rows = keyed_rows(
-        source_name, table_name, is_read(source_name, table_name) if is_incremental() else "true"
-    ) %}
     {% set latest %}
     qualify row_number() over (
         partition by row_key order by {{ version_order(source_name, table_name) }}
     ) = 1
     {% endset %}
     {% if is_incremental() %}
-    select * from ({{ rows }}) as landed
+    select * from (
+        {{ keyed_rows(source_name, table_name, is_read(source_name, table_name)) }}
+    ) as landed
     {{ latest }}
     {% else %}
-    -- Few keys are loaded twice: only their rows are put in order.
+    {% set hash = identity_hash(source_name, table_name) %}
+    -- Few rows are loaded twice or equal others: only they are numbered and put in order.
     with marked as (
         select
-            landed.*,
-            repeated.row_hash is not null as is_repeated
-        from ({{ rows }}) as landed
+            identified.*,
+            repeated.identity_hash is not null as is_repeated
+        from ({{ identified_rows(source_name, table_name, "true") }}) as identified
         left join (
-            select {{ key_hash("row_key") }} as row_hash from ({{ rows }}) as landed
-            group by {{ key_hash("row_key") }}
+            select {{ hash }} as identity_hash from {{ source(source_name, table_name) }}
+            where _rejected is null
+            group by {{ hash }}
             having count(*) > 1
         ) as repeated
-            on {{ key_hash("landed.row_key") }} = repeated.row_hash
+            on identified.identity_hash = repeated.identity_hash
     )
 
-    select * from marked
+    select
+        *,
+        {{ numbered_key("1") }}
+    from marked
     where not is_repeated
     union all
-    select * from marked
-    where is_repeated
+    select * from (
+        select
+            *,
+            {{ numbered_key() }}
+        from marked
+        where is_repeated
+    ) as keyed
     {{ latest }}
     {% endif %}
 {% endmacro %}
@@ -57,7 +66,7 @@ copy (vanished: deleted) is read whole.
         {{ return("true") }}
     {% endif %}
     {% if not changed.is_late %}{{ return(changed.condition) }}{% endif %}
-    {% set hash = key_hash(row_identity(source_name, table_name)) %}
+    {% set hash = identity_hash(source_name, table_name) %}
     {{ return(
         hash ~ " in (select " ~ hash ~ " from " ~ source(source_name, table_name) ~ " where "
         ~ changed.condition ~ ")"
@@ -76,38 +85,36 @@ are two rows, and a load that lands twice still counts once. A corrected version
 another row.
 #}
 {% macro keyed_rows(source_name, table_name, condition) %}
-    {% set relation = source(source_name, table_name) %}
-    {% set usable = "_rejected is null and " ~ condition %}
-    {% set columns %}
-        {{ all_columns_but("raw_rows", "_is_deleted") }},
-        {{ is_erased(contract_columns(source_name, table_name)) }} as is_erased,
-        coalesce(_is_deleted, false)
-        or {{ is_erased(contract_columns(source_name, table_name)) }} as _is_deleted
-    {% endset %}
-    {% set identity = row_identity(source_name, table_name) %}
-    {% if not has_rows_without_key(source_name, table_name) %}
     select
-        {{ columns }},
-        {{ identity }} as row_key
-    from {{ relation }} as raw_rows
-    where {{ usable }}
-    {% else %}
-    select
-        identified.*,
+        *,
+        {{ numbered_key() }}
+    from ({{ identified_rows(source_name, table_name, condition) }}) as identified
+{% endmacro %}
+
+
+{# The row_key of rows with a row_identity. number: that of a row among equal ones of its load. #}
+{% macro numbered_key(number=none) %}
+    {% set number = as_text(
+        number or "row_number() over (partition by row_identity, _loaded_at order by row_identity)"
+    ) %}
         case
-            when {{ has_key(source_name, table_name) }} then row_identity
-            else {{ dbt.concat(["row_identity", "' '", as_text(
-                "row_number() over (partition by row_identity, _loaded_at order by row_identity)"
-            )]) }}
+            when row_identity like ' %' then {{ dbt.concat(["row_identity", "' '", number]) }}
+            else row_identity
         end as row_key
-    from (
-        select
-            {{ columns }},
-            {{ identity }} as row_identity
-        from {{ relation }} as raw_rows
-        where {{ usable }}
-    ) as identified
-    {% endif %}
+{% endmacro %}
+
+
+{# The usable rows of a raw table with row_identity, and with the quicker identity_hash. #}
+{% macro identified_rows(source_name, table_name, condition) %}
+    {% set is_erased = is_erased(contract_columns(source_name, table_name)) %}
+    select
+        {{ all_columns_but("raw_rows", "_is_deleted") }},
+        {{ is_erased }} as is_erased,
+        coalesce(_is_deleted, false) or {{ is_erased }} as _is_deleted,
+        {{ row_identity(source_name, table_name) }} as row_identity,
+        {{ identity_hash(source_name, table_name) }} as identity_hash
+    from {{ source(source_name, table_name) }} as raw_rows
+    where _rejected is null and {{ condition }}
 {% endmacro %}
 
 
@@ -123,28 +130,6 @@ another row.
     {% set columns = key_columns(source_name, table_name) %}
     {% if not columns %}{{ return("false") }}{% endif %}
     {{ return("(" ~ columns | join(" is not null and ") ~ " is not null)") }}
-{% endmacro %}
-
-
-{#
-Whether some raw rows may lack one of their key columns. A required one is always filled. A first
-build asks, to spare a large table the numbering; an increment has few rows.
-#}
-{% macro has_rows_without_key(source_name, table_name) %}
-    {% set found = raw_source(source_name, table_name) %}
-    {% set optional = [] %}
-    {% for name in key_columns(source_name, table_name)
-        if not found.columns[name].config.meta.get("required") %}
-        {% do optional.append(name ~ " is null") %}
-    {% endfor %}
-    {% if not optional %}
-        {{ return(found is not none and not key_columns(source_name, table_name)) }}
-    {% endif %}
-    {% set relation = source(source_name, table_name) %}
-    {% if is_incremental() or not load_relation(relation) %}{{ return(true) }}{% endif %}
-    {{ return(run_query(
-        "select 1 from " ~ relation ~ " where " ~ optional | join(" or ") ~ " limit 1"
-    ).rows | length > 0) }}
 {% endmacro %}
 
 
@@ -167,6 +152,27 @@ are equal. Raw text is trimmed: no key begins with a space, but the hash of all 
         {% do required.append(name) %}
     {% endfor %}
     {% if required | length == key | length %}{{ return(by_key) }}{% endif %}
+    {{ return(
+        "case when " ~ has_key(source_name, table_name) ~ " then " ~ by_key ~ " else " ~ by_all
+        ~ " end"
+    ) }}
+{% endmacro %}
+
+
+{#
+A 64-bit hash of what row_identity() is made of, as SQL: quicker than the text, and equal for rows
+of equal identity.
+#}
+{% macro identity_hash(source_name, table_name) %}
+    {% set found = raw_source(source_name, table_name) %}
+    {% if not found %}{{ return(key_hash("''")) }}{% endif %}
+    {% set key, all_columns = key_columns(source_name, table_name), [] %}
+    {% for name, column in found.columns.items() if not name.startswith("_") %}
+        {% do all_columns.append(as_delivered(column)) %}
+    {% endfor %}
+    {% set by_all = key_hash(all_columns | join(", ")) %}
+    {% if not key %}{{ return(by_all) }}{% endif %}
+    {% set by_key = key_hash(key | join(", ")) %}
     {{ return(
         "case when " ~ has_key(source_name, table_name) ~ " then " ~ by_key ~ " else " ~ by_all
         ~ " end"

@@ -180,7 +180,7 @@ that a run of some models only does not lose anything.
 The version of what stored tables hold. Raise it whenever the meaning of their columns changes, so
 that a database of an earlier version is refused. (Other columns are noticed by themselves.)
 #}
-{% macro layout_version() %}{{ return(1) }}{% endmacro %}
+{% macro layout_version() %}{{ return(2) }}{% endmacro %}
 
 
 {#

@@ -274,7 +274,7 @@ Whether a raw row may have several versions or be a deletion, as SQL. In an incr
 that it reads and of those whose load days include a changed one. raw: of changed_raw_tables().
 #}
 {% macro may_have_versions(raw) %}
-    {% set hash = key_hash(row_identity(raw.source_name, raw.table_name)) %}
+    {% set hash = identity_hash(raw.source_name, raw.table_name) %}
     {{ hash }} in (
         select {{ hash }}
         from {{ source(raw.source_name, raw.table_name) }} as again

@@ -35,10 +35,6 @@ create view source.products as
 select * replace (product_id::bigint::text as product_id)
 from read_csv(getvariable('data') || '/products.csv.gz');
 
-create view source.demographics as
-select * replace (household_id::text as household_id)
-from read_csv(getvariable('data') || '/demographics.csv.gz');
-
 -- The raw contract wants UTC: 2017-07-01 20:30 in New York is 2017-07-02 00:30.
 create macro utc(local_time) as
 local_time::timestamp at time zone 'America/New_York' at time zone 'UTC';

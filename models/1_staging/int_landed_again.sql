@@ -10,7 +10,7 @@ versions as (
         '{{ raw.source_name }}' as source_system,
         '{{ raw.table_name }}' as table_name,
         row_key,
-        {{ identity_of("row_key") }} as row_identity,
+        identity_hash,
         _is_deleted,
         _load_date,
         is_erased,
@@ -31,7 +31,7 @@ versions as (
         cast(null as {{ dbt.type_string() }}) as source_system,
         cast(null as {{ dbt.type_string() }}) as table_name,
         cast(null as {{ dbt.type_string() }}) as row_key,
-        cast(null as {{ dbt.type_string() }}) as row_identity,
+        {{ key_hash("''") }} as identity_hash,
         cast(null as boolean) as _is_deleted,
         cast(null as date) as _load_date,
         cast(null as boolean) as is_erased,
@@ -47,7 +47,7 @@ counted as (
         source_system,
         table_name,
         {{ hash_identifier("row_key") }} as row_key_hash,
-        {{ key_hash("row_identity") }} as identity_hash,
+        identity_hash,
         min(_load_date) as first_load_date,
         max(_load_date) as last_load_date,
         count(case when version_number > 1 and content != next_content then 1 end)
@@ -57,7 +57,7 @@ counted as (
         count(case when version_number = 1 and _is_deleted then 1 end) as rows_deleted
     from versions
     where not is_erased
-    group by source_system, table_name, row_key, row_identity
+    group by source_system, table_name, row_key, identity_hash
     having
         max(version_number) > 1
         or count(case when version_number = 1 and _is_deleted then 1 end) = 1

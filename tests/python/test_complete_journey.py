@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from scipy.stats import rankdata
 
 DATA = Path(os.environ.get("ENGAGEMENT_REAL_DATA", ROOT / "../shared/data")) / "complete_journey"
 EXAMPLE = ROOT / "examples" / "complete_journey"
-DAY = np.datetime64("2017-06-30")
+DAYS = [np.datetime64("2017-06-30"), np.datetime64("2017-08-31")]
 
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"no Complete Journey data in {DATA}; set ENGAGEMENT_REAL_DATA"
@@ -53,17 +54,17 @@ def auc(values, is_buyer):
     return (ranks[is_buyer].sum() - buyers * (buyers + 1) / 2) / (buyers * (~is_buyer).sum())
 
 
-def measures(journey, purchases):
+def measures(journey, purchases, day):
     """Areas by (days ahead, measure), and the number of households, worked out in NumPy."""
     scores = dict(
         journey.ask(
             f"""select customer_id, score from engagement_marts.fct_engagement_scores
-            where score_date = '{DAY}' and scorecard_version = 'balanced_1'"""
+            where score_date = '{day}' and scorecard_version = 'balanced_1'"""
         )
     )
-    known = {h: days for h, days in purchases.items() if (days <= DAY).any()}
-    recency = np.array([-(DAY - d[d <= DAY].max()).astype(int) for d in known.values()])
-    frequency = np.array([(d <= DAY).sum() for d in known.values()])
+    known = {h: days for h, days in purchases.items() if (days <= day).any()}
+    recency = np.array([-(day - d[d <= day].max()).astype(int) for d in known.values()])
+    frequency = np.array([(d <= day).sum() for d in known.values()])
     values = {
         "score": np.array([scores[household] for household in known]),
         "recency": recency,
@@ -73,26 +74,56 @@ def measures(journey, purchases):
     areas = {}
     for ahead in (30, 90):
         buys = np.array(
-            [((d > DAY) & (d <= DAY + np.timedelta64(ahead, "D"))).any() for d in known.values()]
+            [((d > day) & (d <= day + np.timedelta64(ahead, "D"))).any() for d in known.values()]
         )
         areas |= {(ahead, name): auc(value, buys) for name, value in values.items()}
     return areas, len(known)
 
 
-def test_the_analysis_agrees_with_the_files_themselves(journey, purchases):
-    expected, households = measures(journey, purchases)
+@pytest.fixture(scope="module")
+def analysed(journey):
+    """The rows of the analysis that `make example` prints."""
     compiled = journey.target.glob("compiled/**/score_against_future_purchases.sql")
-    rows = journey.ask(next(compiled).read_text())
+    return journey.ask(next(compiled).read_text())
+
+
+@pytest.mark.parametrize("day", DAYS, ids=str)
+def test_the_analysis_agrees_with_the_files_themselves(journey, purchases, analysed, day):
+    expected, households = measures(journey, purchases, day)
+    rows = [row[1:] for row in analysed if str(row[0]) == str(day)]
     assert {row[-1] for row in rows} == {households}
     assert {(row[0], row[1]) for row in rows} == expected.keys()
     for ahead, measure, area, *_ in rows:
         assert area == pytest.approx(expected[ahead, measure], abs=6e-5)
 
 
-def test_the_score_ranks_later_buyers_at_least_as_well_as_recency_and_frequency(journey, purchases):
-    areas, _ = measures(journey, purchases)
-    for ahead in (30, 90):
-        assert areas[ahead, "score"] >= max(a for (days, _), a in areas.items() if days == ahead)
+def test_the_readme_shows_what_the_analysis_finds(analysed):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = [re.split(" {2,}", line) for line in readme.splitlines() if line[:5] == "2017-"]
+    assert [tuple(line[:3]) for line in shown] == [tuple(map(str, row[:3])) for row in analysed]
+    for line, row in zip(shown, analysed, strict=True):
+        assert [float(cell) for cell in line[3:]] == pytest.approx(row[3:], abs=2e-4)
+
+
+def test_the_score_leads_recency_and_is_not_behind_frequency(analysed):
+    compared = [row for row in analysed if row[2] != "score"]
+    assert len(compared) == 12
+    for _day, _ahead, measure, _area, _lead, lead_from, lead_to, _customers in compared:
+        assert (lead_from if measure == "recency" else lead_to) > 0
+
+
+def test_no_answer_without_a_date_is_landed(journey):
+    assert not (journey.raw / "raw_crm" / "preferences.parquet").exists()
+    first_traces = duckdb.sql(
+        f"select count(*) from '{journey.raw}/raw_loyalty/members.parquet'"
+        " where joined_at < '2017-01-01 05:00'"
+    ).fetchall()[0][0]
+    campaigns_before = duckdb.sql(
+        f"""select count(distinct household_id) from '{DATA}/campaigns.csv.gz'
+        join '{DATA}/campaign_descriptions.csv.gz' using (campaign_id)
+        where start_date < '2017-01-01'"""
+    ).fetchall()[0][0]
+    assert first_traces == campaigns_before
 
 
 def test_every_household_is_scored_at_every_period_end_from_its_first_trace_on(journey):

@@ -7,8 +7,6 @@ households as (
     select household_id from source.campaigns
     union
     select household_id from source.coupon_redemptions
-    union
-    select household_id from source.demographics
 )
 
 select

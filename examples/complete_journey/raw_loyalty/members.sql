@@ -18,10 +18,6 @@ redemptions as (
     select * from source.coupon_redemptions
 ),
 
-answers as (
-    select * from source.demographics
-),
-
 traces as (
     select
         household_id,
@@ -38,12 +34,6 @@ traces as (
         household_id,
         utc_noon(redemption_date) as seen_at
     from redemptions
-    union all
-    -- Asked at enrolment, as in raw_crm/preferences.sql.
-    select
-        household_id,
-        utc_noon(date '2017-01-01') as seen_at
-    from answers
 )
 
 select
