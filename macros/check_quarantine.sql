@@ -116,7 +116,7 @@ receipt or send that is not there. The limit is the var orphan_limit, or a table
 {% macro check_orphans() %}
     {% if execute %}
         {% set too_many = [] %}
-        {% for row in run_query(orphaned_shares()).rows %}
+        {% for row in run_query(orphaned_shares(this)).rows %}
             {% set limit = table_rule(row[0], row[1], "orphan_limit", var("orphan_limit")) %}
             {% if row[3] > row[4] * limit %}
                 {% do too_many.append(
@@ -145,7 +145,7 @@ receipt or send that is not there. The limit is the var orphan_limit, or a table
 The rows of each table that refer to nothing by a column, beside all rows of the table; only those
 that are more than quarantine_tolerated_rows.
 #}
-{% macro orphaned_shares() %}
+{% macro orphaned_shares(orphaned_rows) %}
     with
 
     orphans as (
@@ -154,7 +154,7 @@ that are more than quarantine_tolerated_rows.
             table_name,
             column_name,
             count(*) as row_count
-        from {{ this }}
+        from {{ orphaned_rows }}
         where replaced_at is null
         group by source_system, table_name, column_name
     ),

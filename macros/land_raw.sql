@@ -31,6 +31,7 @@ column is text, so a value may be unreadable as its type, and a line may be malf
                 ~ "\nCorrect the files or the query that lands them, then run again."
             ) %}
         {% endif %}
+        {% do say_inventory(landed) if flags.WHICH != "run-operation" %}
     {% endif %}
 {% endmacro %}
 
@@ -92,10 +93,11 @@ and "format"), "where": what to tell a person, "is_text": whether its values are
     {% for table, places in unused.items() %}
         {% do log(not_read(table, places, contract), info=true) %}
     {% endfor %}
+    {% for line in unread_folders(raw_path) if raw_path %}{% do log(line, info=true) %}{% endfor %}
     {% if not landed %}
         {% do exceptions.raise_compiler_error(
             "No raw table found in " ~ (raw_path or var("raw_schemas").values() | list | join(", "))
-            ~ ". Expected for example " ~ (raw_path or "<folder>") ~ "/raw_crm/customers.parquet. "
+            ~ ". " ~ (folder_hint(raw_path) if raw_path) ~ "Expected for example " ~ (raw_path or "<folder>") ~ "/raw_crm/customers.parquet. "
             ~ "`make demo-data` makes the demo's; for your own, set the variable raw_path or "
             ~ "raw_schemas."
         ) %}
@@ -193,6 +195,7 @@ the same. None where no name is close.
         {% for row in run_query("describe select * from " ~ found["from"]).rows %}
             {% do types.update({row[0] | lower: row[1]}) %}
         {% endfor %}
+        {% do found.update({"columns": types | list}) %}
     {% endif %}
     {% set table = source.source_name ~ "." ~ source.name %}
     {% set load_columns = var("load_columns").get(source.source_name, {}) %}
