@@ -30,10 +30,9 @@ landed: what raw_relations() returns, with the columns that land_raw_table() has
         {% endfor %}
         {% if tables %}
             {% do lines.append("  " ~ source_name ~ ": " ~ tables | join(", ")) %}
-            {% do missing.append(source_name ~ "." ~ absent | join(", " ~ source_name ~ "."))
-                if absent %}
+            {% do missing.append(source_name ~ " (" ~ absent | join(", ") ~ ")") if absent %}
         {% else %}
-            {% do missing.append("all of " ~ source_name) %}
+            {% do missing.append(source_name ~ " (all)") %}
         {% endif %}
     {% endfor %}
     {% set is_build = flags.WHICH == "build" %}
@@ -173,10 +172,9 @@ not all, and the channels that are measurable on the newest score date.
     {% set ran = results | selectattr("status", "equalto", "success")
         | map(attribute="node.name") | list %}
     {% if execute and flags.WHICH == "build" and "int_orphaned_rows" in ran %}
-        {% set parts, unmatched = [], run_query(
-            orphaned_shares(relation_of("int_orphaned_rows"))
-        ).rows %}
-        {% for row in unmatched %}
+        {% set orphaned_rows, parts, many = relation_of("int_orphaned_rows"), [], [] %}
+        {% for row in run_query(orphaned_shares(orphaned_rows, 0)).rows %}
+            {% do many.append(row) if row[3] > row[4] * 0.01 %}
             {% do parts.append(
                 row[0] ~ "." ~ row[1] ~ " " ~ "{:.1%}".format(1 - row[3] / row[4])
                 ~ " (by " ~ row[2] ~ ")"
@@ -184,10 +182,12 @@ not all, and the channels that are measurable on the newest score date.
         {% endfor %}
         {% do log(
             "Rows whose account, card, receipt or send is known: "
-            ~ (parts | join(", ") ~ "; of the other tables all" if parts else "all")
-            ~ ", up to " ~ var("quarantine_tolerated_rows") ~ " rows of each.",
+            ~ (parts | join(", ") ~ "; of the other tables all" if parts else "all"),
             info=true
         ) %}
+        {% for reason in reasons_of_orphans(many, orphaned_rows) %}
+            {% do log("WARNING: " ~ reason, info=true) %}
+        {% endfor %}
     {% endif %}
     {% if execute and flags.WHICH == "build" and "int_running_activities" in ran %}
         {% set running = run_query(
