@@ -133,7 +133,7 @@ table lacks, and about tables without a load time. EL tools' own columns begin w
     {% for name, count in counts.items() %}
         {% set close = closest_name(name, sources) if count %}
         {% do lines.append(
-            "Not read: " ~ folder ~ "/" ~ name ~ (" (" ~ count ~ " files). " if count else ". ")
+            "Not read: " ~ folder ~ "/" ~ name ~ (" (" ~ count ~ " file" ~ ("s" if count > 1 else "") ~ "). " if count else ". ")
             ~ ("Did you mean " ~ close ~ "?" if close else "Tables lie in "
                 ~ folder ~ "/" ~ sources | join(", " ~ folder ~ "/") ~ ".")
         ) %}
@@ -166,7 +166,7 @@ table lacks, and about tables without a load time. EL tools' own columns begin w
 
 {#
 After a build: the rows of each table whose account, card, receipt or send is known, where they are
-not all, and the channels that are measurable on the newest score date.
+not all, markets without customers, and the channels that are measurable on the newest score date.
 #}
 {% macro say_matches() %}
     {% set ran = results | selectattr("status", "equalto", "success")
@@ -187,6 +187,17 @@ not all, and the channels that are measurable on the newest score date.
         ) %}
         {% for reason in reasons_of_orphans(many, orphaned_rows) %}
             {% do log("WARNING: " ~ reason, info=true) %}
+        {% endfor %}
+    {% endif %}
+    {% if execute and flags.WHICH == "build" and "int_customers" in ran
+        and "int_scorecards" in ran %}
+        {% for row in run_query(
+            "select distinct scorecard_version, market from " ~ relation_of("int_scorecards")
+            ~ " where market <> '*' and market not in (select market from "
+            ~ relation_of("int_customers") ~ " where market is not null and replaced_at is null)"
+        ).rows %}
+            {% do log("WARNING: " ~ row[0] ~ " has weights for the market " ~ row[1]
+                ~ ", but no customer is in it.", info=true) %}
         {% endfor %}
     {% endif %}
     {% if execute and flags.WHICH == "build" and "int_running_activities" in ran %}
