@@ -1,7 +1,8 @@
 """Writes what the last build fitted to seeds/calibration.csv, for a person to review.
 
-Once committed, every build scores by them, so that a rebuild from nothing gives the same scores. The
-window, half-life and weights that they were fitted with are written, too: a build with others stops.
+Once committed, every build scores by them, so that a rebuild from nothing gives the same scores.
+The window, half-life and weights that they were fitted with are written, too: a build with others
+stops.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Replays every row of docs/mistakes.md: what was typed, the exit code and what the build prints."""
+"""Replays every row of docs/mistakes.md: what was typed, the exit code and what is printed."""
 
 import re
 from dataclasses import replace
