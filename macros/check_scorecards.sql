@@ -136,7 +136,7 @@ one; none where there is nothing to read yet.
 {% endmacro %}
 
 
-{# What is wrong with the versions: their values, and versions that lack weights, levels or a row. #}
+{# What is wrong with the versions: their values, and what lacks weights, levels or a row. #}
 {% macro version_problems(seeds) %}
     {% set problems, versions = [], [] %}
     {% for row in seeds.scorecard_versions %}

@@ -2,10 +2,10 @@
 The vars of the project: what each may hold. dbt_project.yml has the same names, with their defaults
 and what they are for; tests/python/test_variables.py holds the two together.
 
-type: text, number, integer, boolean, date, list, mapping, time zone or currency. least, most: bounds
-that are allowed themselves; above: one that is not. accepted: the values allowed. is_optional: null
-is allowed. keys, values, inner: what a mapping's keys are (sources or tables of the raw contract),
-the type of its values, and the names and rules of its inner mappings.
+type: text, number, integer, boolean, date, list, mapping, time zone or currency. least, most:
+bounds that are allowed themselves; above: one that is not. accepted: the values allowed.
+is_optional: null is allowed. keys, values, inner: what a mapping's keys are (sources or tables of
+the raw contract), the type of its values, and the names and rules of its inner mappings.
 #}
 {% macro declared_variables() %}
     {% set share = {"type": "number", "least": 0, "most": 1} %}

@@ -97,7 +97,8 @@ and "format"), "where": what to tell a person, "is_text": whether its values are
     {% if not landed %}
         {% do exceptions.raise_compiler_error(
             "No raw table found in " ~ (raw_path or var("raw_schemas").values() | list | join(", "))
-            ~ ". " ~ (folder_hint(raw_path) if raw_path) ~ "Expected for example " ~ (raw_path or "<folder>") ~ "/raw_crm/customers.parquet. "
+            ~ ". " ~ (folder_hint(raw_path) if raw_path) ~ "Expected for example "
+            ~ (raw_path or "<folder>") ~ "/raw_crm/customers.parquet. "
             ~ "`make demo-data` makes the demo's; for your own, set the variable raw_path or "
             ~ "raw_schemas."
         ) %}

@@ -133,7 +133,8 @@ table lacks, and about tables without a load time. EL tools' own columns begin w
     {% for name, count in counts.items() %}
         {% set close = closest_name(name, sources) if count %}
         {% do lines.append(
-            "Not read: " ~ folder ~ "/" ~ name ~ (" (" ~ count ~ " file" ~ ("s" if count > 1 else "") ~ "). " if count else ". ")
+            "Not read: " ~ folder ~ "/" ~ name
+            ~ (" (" ~ count ~ (" files). " if count > 1 else " file). ") if count else ". ")
             ~ ("Did you mean " ~ close ~ "?" if close else "Tables lie in "
                 ~ folder ~ "/" ~ sources | join(", " ~ folder ~ "/") ~ ".")
         ) %}
