@@ -115,8 +115,9 @@ receipt or send that is not there. The limit is the var orphan_limit, or a table
 #}
 {% macro check_orphans() %}
     {% if execute %}
-        {% set too_many = [] %}
-        {% for row in run_query(orphaned_shares()).rows %}
+        {% set too_many, unmatched = [], [] %}
+        {% set found = run_query(orphaned_shares(this, var("quarantine_tolerated_rows"))).rows %}
+        {% for row in found %}
             {% set limit = table_rule(row[0], row[1], "orphan_limit", var("orphan_limit")) %}
             {% if row[3] > row[4] * limit %}
                 {% do too_many.append(
@@ -125,14 +126,16 @@ receipt or send that is not there. The limit is the var orphan_limit, or a table
                     ~ "{:.1%}".format(row[3] / row[4]) ~ ", the limit is " ~ "{:.1%}".format(limit)
                     ~ ")"
                 ) %}
+                {% do unmatched.append(row) %}
             {% endif %}
         {% endfor %}
         {% if too_many %}
             {% do exceptions.raise_compiler_error(
                 "Too many rows refer to something that is not there:\n  - "
                 ~ too_many | join("\n  - ")
-                ~ "\nSee whether the table that they refer to is missing, was loaded in part, or"
-                ~ " writes its ids in another way (docs/quality.md, unknown_reference). Raise the"
+                ~ "\n" ~ (reasons_of_orphans(unmatched, this) | join("\n") or "See whether the"
+                    ~ " table that they refer to was loaded in part or writes its ids in another"
+                    ~ " way (docs/quality.md, unknown_reference).") ~ "\nRaise the"
                 ~ " var orphan_limit where this is normal. Nothing was scored: the scores stay as"
                 ~ " they were."
             ) %}
@@ -142,10 +145,55 @@ receipt or send that is not there. The limit is the var orphan_limit, or a table
 
 
 {#
-The rows of each table that refer to nothing by a column, beside all rows of the table; only those
-that are more than quarantine_tolerated_rows.
+Why rows refer to nothing, one sentence per column and reason: the table that they refer to is not
+there, or writes the same ids in another way. unmatched: rows of orphaned_shares().
 #}
-{% macro orphaned_shares() %}
+{% macro reasons_of_orphans(unmatched, orphaned_rows) %}
+    {% set reasons, references = [], {
+        "customer_id": ["raw_crm.customers", "int_customer_accounts", "account_id"],
+        "member_id": ["raw_loyalty.members", "stg_loyalty__members", "member_id"],
+        "contact_id": ["raw_crm.campaign_contacts", "stg_crm__campaign_contacts", "contact_id"],
+        "transaction_id":
+            ["raw_loyalty.transactions", "stg_loyalty__transactions", "transaction_id"],
+    } %}
+    {% for column in unmatched | map(attribute=2) | unique %}
+        {% set table, model_name, name = references[column] %}
+        {% set plain, known = plain_id("orphans." ~ name), plain_id("known." ~ name) %}
+        {% set count, here, there = run_query(
+            "select count(distinct orphans.row_key), " ~ shape_of("min(orphans." ~ name ~ ")")
+            ~ ", " ~ shape_of("min(known." ~ name ~ ")") ~ " from " ~ orphaned_rows
+            ~ " as orphans inner join " ~ relation_of(model_name) ~ " as known on " ~ plain ~ " = "
+            ~ known ~ " where orphans.replaced_at is null and known.replaced_at is null"
+        ).rows[0].values() %}
+        {% if table not in raw_load_days() %}
+            {% do reasons.append(
+                table ~ " is missing or empty: it says which " ~ column ~ " there is. Land it; the"
+                ~ " lines at the start of this run name the files and tables that were not read."
+            ) %}
+        {% elif count %}
+            {% do reasons.append(
+                "{:,}".format(count) ~ " rows name a " ~ column ~ " that " ~ table ~ " writes in"
+                ~ " another way: it looks like '" ~ here ~ "' in one and like '" ~ there ~ "' in"
+                ~ " the other (leading zeros, an ending .0, case or blanks). Write it the same in"
+                ~ " all tables."
+            ) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(reasons) }}
+{% endmacro %}
+
+
+{# An id without what different systems write around it: 000123, 123.0 and " 123" are 123. #}
+{% macro plain_id(column) %}
+    {{- return("trim(leading '0' from lower(trim(split_part(" ~ column ~ ", '.0', 1))))") -}}
+{% endmacro %}
+
+
+{#
+The rows of each table that refer to nothing by a column, beside all rows of the table; only those
+that are more than so many.
+#}
+{% macro orphaned_shares(orphaned_rows, tolerated) %}
     with
 
     orphans as (
@@ -154,7 +202,7 @@ that are more than quarantine_tolerated_rows.
             table_name,
             column_name,
             count(*) as row_count
-        from {{ this }}
+        from {{ orphaned_rows }}
         where replaced_at is null
         group by source_system, table_name, column_name
     ),
@@ -170,6 +218,6 @@ that are more than quarantine_tolerated_rows.
     inner join landed
         on orphans.source_system = landed.source_system
         and orphans.table_name = landed.table_name
-    where orphans.row_count > {{ var("quarantine_tolerated_rows") }}
+    where orphans.row_count > {{ tolerated }}
     order by orphans.source_system, orphans.table_name, orphans.column_name
 {% endmacro %}

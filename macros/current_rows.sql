@@ -297,37 +297,6 @@ the given value. E.g. vanished, quarantine_limit, orphan_limit.
 {% endmacro %}
 
 
-{# Stops a run whose var raw_table_rules names a table, a rule or a value that there is not. #}
-{% macro check_table_rules() %}
-    {% set names, problems, limits = [], [], ["quarantine_limit", "orphan_limit"] %}
-    {% for raw in raw_sources() %}
-        {% do names.append(raw.source_name ~ "." ~ raw.name) %}
-    {% endfor %}
-    {% for table, rules in var("raw_table_rules").items() %}
-        {% if table not in names %}
-            {% do problems.append(table ~ ": no such raw table, expected one of "
-                ~ names | sort | join(", ")) %}
-        {% endif %}
-        {% for rule, value in rules.items() %}
-            {% set is_known = value in ["kept", "deleted"] if rule == "vanished"
-                else rule in limits and value is number and 0 <= value <= 1 %}
-            {% if not is_known %}
-                {% do problems.append(
-                    table ~ ": " ~ rule ~ " " ~ value ~ ", expected vanished: kept or deleted,"
-                    ~ " quarantine_limit or orphan_limit: a share from 0 to 1"
-                ) %}
-            {% endif %}
-        {% endfor %}
-    {% endfor %}
-    {% if problems %}
-        {% do exceptions.raise_compiler_error(
-            "The var raw_table_rules says what the project does not know:\n  - "
-            ~ problems | join("\n  - ")
-        ) %}
-    {% endif %}
-{% endmacro %}
-
-
 {#
 Whether a row that vanishes from a raw table without a deletion mark is deleted (the table is a full
 copy of its source) or kept (the table holds what was loaded lately).

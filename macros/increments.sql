@@ -232,7 +232,8 @@ of the project, of other settings, or left by a full refresh that did not finish
 #}
 {% macro check_settings() %}
     {% if execute and flags.WHICH in ["run", "build"] %}
-        {% do check_table_rules() %}
+        {% do check_variables() %}
+        {% do check_scorecards() %}
         {% do check_salt() %}
         {% do check_layout() %}
         {% do check_clock() %}

@@ -13,7 +13,6 @@ column is text, so a value may be unreadable as its type, and a line may be malf
 #}
 {% macro land_raw() %}
     {% if execute and flags.WHICH in ["build", "run", "run-operation"] %}
-        {% do check_zones() %}
         {% set landed = raw_relations() %}
         {% for source in raw_sources() | unique(attribute="schema") %}
             {% do adapter.create_schema(
@@ -32,6 +31,7 @@ column is text, so a value may be unreadable as its type, and a line may be malf
                 ~ "\nCorrect the files or the query that lands them, then run again."
             ) %}
         {% endif %}
+        {% do say_inventory(landed) if flags.WHICH != "run-operation" %}
     {% endif %}
 {% endmacro %}
 
@@ -93,10 +93,12 @@ and "format"), "where": what to tell a person, "is_text": whether its values are
     {% for table, places in unused.items() %}
         {% do log(not_read(table, places, contract), info=true) %}
     {% endfor %}
+    {% for line in unread_folders(raw_path) if raw_path %}{% do log(line, info=true) %}{% endfor %}
     {% if not landed %}
         {% do exceptions.raise_compiler_error(
             "No raw table found in " ~ (raw_path or var("raw_schemas").values() | list | join(", "))
-            ~ ". Expected for example " ~ (raw_path or "<folder>") ~ "/raw_crm/customers.parquet. "
+            ~ ". " ~ (folder_hint(raw_path) if raw_path) ~ "Expected for example "
+            ~ (raw_path or "<folder>") ~ "/raw_crm/customers.parquet. "
             ~ "`make demo-data` makes the demo's; for your own, set the variable raw_path or "
             ~ "raw_schemas."
         ) %}
@@ -153,13 +155,13 @@ customers.csv.gz), which nearly always are the same rows twice. None where they 
 
 
 {#
-Of several names the one that a misspelt one is closest to: most of its pairs of letters are the
-same. None where no name is close.
+Of several names the one that a misspelt one is closest to: two thirds of the pairs of letters are
+the same. None where no name is close.
 
     closest_name("raw_crm.customer", ["raw_crm.consents", "raw_crm.customers"]) -> raw_crm.customers
 #}
 {% macro closest_name(misspelt, names) %}
-    {% set closest = {"share": 0.75, "name": none} %}
+    {% set closest = {"share": 0.65, "name": none} %}
     {% set wanted = letter_pairs(misspelt) %}
     {% for name in names %}
         {% set pairs = letter_pairs(name) %}
@@ -172,10 +174,11 @@ same. None where no name is close.
     {{ return(closest.name) }}
 {% endmacro %}
 
+{# The pairs of letters that follow each other in a name, whatever stands between its words. #}
 {% macro letter_pairs(name) %}
-    {% set pairs = [] %}
-    {% for letter in name | lower %}
-        {% do pairs.append(letter ~ (name | lower)[loop.index:loop.index + 1]) %}
+    {% set pairs, letters = [], modules.re.sub("[^a-z0-9]", "", name | lower) %}
+    {% for letter in letters %}
+        {% do pairs.append(letter ~ letters[loop.index:loop.index + 1]) %}
     {% endfor %}
     {{ return(pairs | unique | list) }}
 {% endmacro %}
@@ -193,6 +196,7 @@ same. None where no name is close.
         {% for row in run_query("describe select * from " ~ found["from"]).rows %}
             {% do types.update({row[0] | lower: row[1]}) %}
         {% endfor %}
+        {% do found.update({"columns": types | list}) %}
     {% endif %}
     {% set table = source.source_name ~ "." ~ source.name %}
     {% set load_columns = var("load_columns").get(source.source_name, {}) %}
@@ -303,27 +307,4 @@ The shape of a text: letters as a, digits as 9, at most 40 characters.
 {% macro spark__shape_of(text) %}
     {{- return("regexp_replace(regexp_replace(left(" ~ text
         ~ ", 40), '[\\\\p{L}\\\\p{M}]', 'a'), '\\\\p{N}', '9')") -}}
-{% endmacro %}
-
-
-{# Stops where a var names a time zone that does not exist, or a source that the contract lacks. #}
-{% macro check_zones() %}
-    {% set problems, sources = [], raw_sources() | map(attribute="source_name") | unique | sort %}
-    {% set zones = {"business_timezone": var("business_timezone")} %}
-    {% for source_name, zone in var("source_timezones").items() %}
-        {% do zones.update({"source_timezones, " ~ source_name: zone}) %}
-        {% if source_name not in sources %}
-            {% do problems.append("source_timezones: there is no source " ~ source_name
-                ~ ". The sources are " ~ sources | join(", ") ~ ".") %}
-        {% endif %}
-    {% endfor %}
-    {% for name, zone in zones.items() if zone not in modules.pytz.all_timezones %}
-        {% do problems.append(name ~ ": " ~ zone ~ " is no time zone. Expected is a name of the"
-            ~ " IANA database, e.g. Europe/Paris or UTC.") %}
-    {% endfor %}
-    {% if problems %}
-        {% do exceptions.raise_compiler_error(
-            "Time zones that cannot be used:\n  - " ~ problems | join("\n  - ")
-        ) %}
-    {% endif %}
 {% endmacro %}

@@ -32,16 +32,19 @@ run, because nothing tells when they change.
 
 {#
 The load days that each raw table has now: {"raw_crm.customers": {"2026-10-31": [rows, newest load
-time, checksum]}}. Asked once per run.
+time, checksum]}}. Asked once per run, with the first and last plausible time of what the rows tell
+of (read_once().raw_times).
 #}
 {% macro raw_load_days() %}
     {% set known = read_once() %}
     {% if "raw_load_days" not in known %}
-        {% set questions, found = [], {} %}
+        {% set questions, found, times = [], {}, {} %}
         {% for raw in raw_sources() if load_relation(source(raw.source_name, raw.name)) %}
+            {% set time = time_column(raw) %}
             {% do questions.append(
                 "select '" ~ raw.source_name ~ "." ~ raw.name ~ "', _load_date, count(*),"
-                ~ " max(_loaded_at), " ~ load_checksum() ~ " from "
+                ~ " max(_loaded_at), " ~ load_checksum() ~ ", min(" ~ time ~ "), max(" ~ time
+                ~ ") from "
                 ~ source(raw.source_name, raw.name) ~ " group by _load_date"
             ) %}
         {% endfor %}
@@ -49,10 +52,28 @@ time, checksum]}}. Asked once per run.
             {% do found.setdefault(row[0], {}).update(
                 {row[1] | string: [row[2] | int, row[3], row[4]]}
             ) %}
+            {% do times.setdefault(row[0], []).extend([row[5], row[6]] | select) %}
         {% endfor %}
-        {% do known.update({"raw_load_days": found}) %}
+        {% do known.update({"raw_load_days": found, "raw_times": times}) %}
     {% endif %}
     {{ return(known.raw_load_days) }}
+{% endmacro %}
+
+
+{# The time of what a raw table's rows tell of, as SQL: null where it has none or is implausible. #}
+{% macro time_column(raw) %}
+    {% set names, required = [], [] %}
+    {% for column in raw.columns.values()
+        if column.data_type == "timestamp" and not column.name.startswith("_") %}
+        {% do names.append(column.name) %}
+        {% do required.append(column.name) if column.config.meta.get("required") %}
+    {% endfor %}
+    {% set name = (required + names) | first %}
+    {% if not name %}{{ return("cast(null as timestamp)") }}{% endif %}
+    {{ return(
+        "case when " ~ name ~ " >= cast('" ~ var("earliest_date") ~ "' as timestamp) and " ~ name
+        ~ " < " ~ dbt.dateadd("day", 1, run_time()) ~ " then " ~ name ~ " end"
+    ) }}
 {% endmacro %}
 
 
@@ -60,29 +81,23 @@ time, checksum]}}. Asked once per run.
 What int_raw_rows has to write: {"raw_crm.customers": {"days": [load days; none: all], "condition":
 which rows to count, as SQL, or none, "known": {day: [rows, newest load time, checksum]}}}.
 
-A first build counts everything. An increment has asked for all load days already, so it writes
-those that differ from what it holds; the ones that are gone have no rows. While somebody is erased
-it counts their rows again, to tell how many are erased, and all days in the run that erases.
+All load days have been asked for already, so those that differ from what int_raw_rows holds are
+written as they are known; the ones that are gone have no rows. Once somebody is erased, their rows
+have to be counted again, to tell how many are erased: of all days in the run that erases.
 #}
 {% macro load_days_to_count() %}
     {% if not execute %}{{ return({}) }}{% endif %}
     {% set held, to_count = {}, {} %}
-    {% if not is_incremental() %}
-        {% for raw in raw_sources() if load_relation(source(raw.source_name, raw.name)) %}
-            {% do to_count.update({
-                raw.source_name ~ "." ~ raw.name: {"days": [], "condition": "true", "known": {}}
-            }) %}
+    {% if is_incremental() %}
+        {% for row in run_query(
+            "select source_system || '.' || table_name, load_date, rows_in, newest_loaded_at,"
+            ~ " load_checksum from " ~ this ~ " where rows_in > 0"
+        ).rows %}
+            {% do held.setdefault(row[0], {}).update(
+                {row[1] | string: [row[2] | int, row[3], row[4]]}
+            ) %}
         {% endfor %}
-        {{ return(to_count) }}
     {% endif %}
-    {% for row in run_query(
-        "select source_system || '.' || table_name, load_date, rows_in, newest_loaded_at,"
-        ~ " load_checksum from " ~ this ~ " where rows_in > 0"
-    ).rows %}
-        {% do held.setdefault(row[0], {}).update(
-            {row[1] | string: [row[2] | int, row[3], row[4]]}
-        ) %}
-    {% endfor %}
     {% for raw in raw_sources() %}
         {% set name = raw.source_name ~ "." ~ raw.name %}
         {% set present, before = raw_load_days().get(name, {}), held.get(name, {}) %}

@@ -1,9 +1,12 @@
 """Writes what the last build fitted to seeds/calibration.csv, for a person to review.
 
 Once committed, every build scores by them, so that a rebuild from nothing gives the same scores.
+The window, half-life and weights that they were fitted with are written, too: a build with others
+stops.
 """
 
 import argparse
+import csv
 from pathlib import Path
 
 from warehouse import connect
@@ -23,8 +26,10 @@ def main():
         order by all
         """
     ).fetchall()
-    lines = [",".join(map(str, row[:4])) + f",{row[4]!r}" for row in rows]
-    SEED.write_text("scorecard_version,kind,name,statistic,value\n" + "\n".join(lines) + "\n")
+    with SEED.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["scorecard_version", "kind", "name", "statistic", "value"])
+        writer.writerows(rows)
     versions = sorted({row[0] for row in rows})
     print(f"{len(rows)} parameters of {', '.join(versions)} written to {SEED}.")
     print(f"Review them (`git diff {SEED}`), commit them, and run `make build TARGET={target}`.")

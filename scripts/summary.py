@@ -4,9 +4,24 @@ import argparse
 import json
 from pathlib import Path
 
-from warehouse import connect
+import yaml
+from warehouse import PROJECT, connect
 
 BAR = 30
+VARIABLES = PROJECT / "models" / "4_variables" / "int_engagement_variables.yml"
+# What is left out by each reason; any other reason is written as it is.
+REASONS = {
+    "unknown_product": "bought products without a known category; their orders count",
+    "unidentified": "of visitors, cards and receipts that belong to no known customer",
+    "response_without_send": "responses to a message whose send is not known",
+    "machine": "opens and clicks by machines",
+    "bot": "visits by bots",
+    "ambiguous_visitor": "visits of a browser or device that several customers use",
+    "test_account": "of test accounts",
+    "employee": "of employees",
+    "no_consent": "on a channel before the customer gave consent again",
+    "return": "returned orders",
+}
 
 
 def checks(target_path):
@@ -19,9 +34,14 @@ def checks(target_path):
         counts.setdefault(group, []).append(result["status"])
     tests = counts.get("checks", [])
     bad = sum(status not in ("pass", "success") for status in tests)
-    built = len(counts.get("models and seeds", []))
+    built = counts.get("models and seeds", [])
+    unbuilt = sum(status != "success" for status in built)
+    line = f"{len(built) - unbuilt} models and seeds built"
+    line += f", {unbuilt} not built (see the log above)" if unbuilt else ""
+    if not tests:
+        return [f"{line}; no check ran (`dbt build` runs them)"]
     verdict = "all passed" if not bad else f"{bad} did not pass (see the log above)"
-    return [f"{built} models and seeds built, {len(tests)} checks ran: {verdict}"]
+    return [f"{line}, {len(tests)} checks ran: {verdict}"]
 
 
 def scores(connection, schema):
@@ -32,10 +52,13 @@ def scores(connection, schema):
         from {schema}_marts.fct_engagement_scores where is_latest group by all order by all
         """
     ).fetchall()
+    if not overview:
+        yield "No customer is scored: the start of the log says which raw tables were found."
     for version, date, customers, mean, change, coverage in overview:
         yield ""
         moved = "" if change is None else f" ({change:+.1f} since the period end before)"
-        yield f"{version} on {date}: {customers:,} customers scored, mean score {mean:.1f}{moved}"
+        found = "none has a score" if mean is None else f"mean score {mean:.1f}{moved}"
+        yield f"{version} on {date}: {customers:,} customers scored, {found}"
         yield f"  coverage {coverage:.0%}: the share of the scorecard that could be measured"
         levels = connection.execute(
             f"""
@@ -51,6 +74,69 @@ def scores(connection, schema):
         for level, _, count in levels:
             bar = "#" * round(BAR * count / customers)
             yield f"  {level:<10} {count:>9,}  {count / customers:>4.0%}  {bar}"
+        if any(rank == 0 for _, rank, _ in levels):
+            yield from without_level(connection, schema, version)
+
+
+def without_level(connection, schema, version):
+    """Lines about why customers have no level, and which raw tables would change that."""
+    reasons = connection.execute(
+        f"""
+        select
+            case
+                when scores.score is null then 'nothing that the scorecard weighs is measured'
+                when round(scores.coverage, 8) < versions.minimum_coverage
+                    then 'coverage is below the minimum of ' || versions.minimum_coverage
+                else 'not placed yet, run dbt build'
+            end as reason,
+            count(*)
+        from {schema}_marts.fct_engagement_scores as scores
+        join {schema}_marts.fct_customer_segments as segments
+            on scores.customer_id = segments.customer_id
+            and scores.score_date = segments.score_date
+            and scores.scorecard_version = segments.scorecard_version
+        join {schema}_normalised.int_scorecard_versions as versions
+            on scores.scorecard_version = versions.scorecard_version
+        where scores.is_latest and scores.scorecard_version = ?
+            and segments.engagement_level is null
+        group by 1 order by 2 desc
+        """,
+        [version],
+    ).fetchall()
+    listed = "; ".join(f"{reason}: {count:,}" for reason, count in reasons)
+    yield f"  no level, because {listed}"
+    columns = yaml.safe_load(VARIABLES.read_text())["models"][0]["columns"]
+    sources = {
+        column["name"]: column["config"]["meta"]["source"]
+        for column in columns
+        if column.get("config", {}).get("meta", {}).get("source")
+    }
+    weights = connection.execute(
+        f"""
+        select variable_name, max(weight) from {schema}_normalised.int_scorecards
+        where scorecard_version = ? and market = '*' group by 1
+        """,
+        [version],
+    ).fetchall()
+    counts = ", ".join(f"count({name})" for name, _ in weights)
+    measured = connection.execute(
+        f"""
+        select {counts} from {schema}_normalised.int_normalised_variables
+        where scorecard_version = ? and score_date = (
+            select max(score_date) from {schema}_normalised.int_normalised_variables
+        )
+        """,
+        [version],
+    ).fetchall()[0]
+    missing = {}
+    for (name, weight), count in zip(weights, measured, strict=True):
+        table = sources.get(name, "").split(", ")[0]
+        if not count and "." in table:
+            missing[table] = missing.get(table, 0) + weight
+    most = sorted(missing.items(), key=lambda item: -item[1])[:4]
+    tables = ", ".join(f"{source} ({weight:.0%} of the weight)" for source, weight in most)
+    if most:
+        yield f"  measured for no customer, so landing these would raise coverage most: {tables}"
 
 
 def left_out(connection, schema):
@@ -75,8 +161,11 @@ def left_out(connection, schema):
         group by all order by 2 desc
         """
     ).fetchall()
-    listed = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in reasons)
-    yield f"Activities that count for nobody (rpt_excluded_activities): {listed or 'none'}"
+    yield "Activities left out of the scores (rpt_excluded_activities):" + (
+        "" if reasons else " none"
+    )
+    for reason, count in reasons:
+        yield f"  {count:>9,}  {REASONS.get(reason, reason.replace('_', ' '))}"
 
 
 def parameters(connection, schema, target):

@@ -19,8 +19,8 @@ moved as (
     {% for condition in [
         "activity_date " ~ in_between,
         "counts_until " ~ in_between,
-        "activity_date between " ~ dbt.dateadd("day", -var("window_days"), first_day)
-        ~ " and " ~ dbt.dateadd("day", -var("window_days"), last_day),
+        "activity_date between " ~ dbt.dateadd("day", "-" ~ var("window_days"), first_day)
+        ~ " and " ~ dbt.dateadd("day", "-" ~ var("window_days"), last_day),
     ] %}
     select customer_id from {{ ref("int_activities") }}
     where

@@ -123,7 +123,7 @@ spans as (
         'decayed_days' as item,
         activity_date as counts_from,
         counts_until,
-        {{ growth("activity_date") }} as units,
+        1.0e0 as units,
         0 as engaged_seconds
     from days
     union all

@@ -2,7 +2,7 @@
 {{ config(materialized="view") }}
 
 {% set counts = activity_catalogue() %}
-{% set items = ["decayed_days", "active_weeks", "categories_bought", "preferences_held"] %}
+{% set items = ["active_weeks", "categories_bought", "preferences_held"] %}
 {% for channel in ["email", "postal", "sms", "push"] %}
 {% do items.extend([channel ~ "_granted", channel ~ "_left"]) %}
 {% endfor %}
@@ -26,14 +26,20 @@ bounds as (
 ),
 
 -- What counts at the same of the score dates that are due, from starts_on to before ends_on, is
--- summed first.
+-- summed first. Days that decay count what is left of them at starts_on, so that no sum overflows.
 summed as (
     select
         spans.customer_number,
         spans.item,
         starts.score_date as starts_on,
         ends.score_date as ends_on,
-        sum(spans.units) as units,
+        sum(
+            case
+                when spans.item = 'decayed_days'
+                    then {{ decay("spans.counts_from", "starts.score_date") }}
+                else spans.units
+            end
+        ) as units,
         sum(spans.engaged_seconds) as engaged_seconds,
         max(spans.counts_from) as last_date
     from spans
@@ -65,7 +71,7 @@ stretches as (
         max(case when item in ({{ engagements(channel) }}) then last_date end)
             as {{ channel }}_last_date,
         {% endfor %}
-        {% for item in items %}
+        {% for item in items + ["decayed_days"] %}
         sum(case when item = '{{ item }}' then units end) as {{ item }},
         {% endfor %}
         count(*) as span_count
@@ -89,6 +95,12 @@ totals as (
         {% for item in items %}
         coalesce(sum(stretches.{{ item }}), 0) as {{ item }},
         {% endfor %}
+        coalesce(
+            sum(
+                stretches.decayed_days
+                * {{ decay("stretches.starts_on", "summed_scores.score_date") }}
+            ), 0
+        ) as decayed_days,
         summed_scores.is_web_visitor,
         summed_scores.is_app_user,
         summed_scores.is_member

@@ -113,8 +113,7 @@ variables as (
             when is_reached
                 then coalesce(days_since_last, {{ var("window_days") }})
         end as recency_days,
-        case when is_reached then round(decayed_days / {{ growth("score_date") }}, 12) end
-            as decayed_active_days,
+        case when is_reached then round(decayed_days, 12) end as decayed_active_days,
         case when is_reached then least(active_weeks * 7.0e0 / {{ var("window_days") }}, 1) end
             as active_weeks_rate,
         case when is_reached then active_channels end as channel_diversity,
@@ -144,7 +143,7 @@ variables as (
         ~ dbt.datediff("carried.carried_from", "carried.score_date", "day")
         ~ ", " ~ var("window_days") ~ ")",
     "decayed_active_days": "round(known.decayed_active_days * "
-        ~ growth("carried.carried_from") ~ " / " ~ growth("carried.score_date") ~ ", 12)",
+        ~ decay("carried.carried_from", "carried.score_date") ~ ", 12)",
 } %}
 carried_variables as (
     select

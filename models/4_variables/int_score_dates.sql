@@ -12,6 +12,15 @@ loads as (
     group by source_system
 ),
 
+-- Over all systems: the day of the newest load, and the last day that each was loaded after.
+load_dates as (
+    select
+        max({{ local_date("newest_loaded_at") }}) as newest_date,
+        min(cast({{ dbt.dateadd("day", -1, local_date("newest_loaded_at")) }} as date))
+            as whole_date
+    from loads
+),
+
 activity_dates as (
     select
         min(activity_date) as first_date,
@@ -26,23 +35,17 @@ bounds as (
         {% if var("as_of_date") %}
         cast('{{ var("as_of_date") }}' as date) as as_of_date,
         {% elif var("score_today") %}
-        coalesce(
-            max({{ local_date("loads.newest_loaded_at") }}),
-            max(activity_dates.last_date)
-        ) as as_of_date,
+        coalesce(load_dates.newest_date, activity_dates.last_date) as as_of_date,
         {% else %}
-        coalesce(
-            min(cast({{ dbt.dateadd("day", -1, local_date("loads.newest_loaded_at")) }} as date)),
-            max(activity_dates.last_date)
-        ) as as_of_date,
+        coalesce(load_dates.whole_date, activity_dates.last_date) as as_of_date,
         {% endif %}
         {% if var("score_start_date") %}
         cast('{{ var("score_start_date") }}' as date) as first_date
         {% else %}
-        min(activity_dates.first_date) as first_date
+        activity_dates.first_date
         {% endif %}
     from activity_dates
-    left join loads on true
+    cross join load_dates
 ),
 
 days as (

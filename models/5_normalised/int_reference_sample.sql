@@ -1,3 +1,5 @@
+{{ config(post_hook=after_commit("{{ check_reference() }}")) }}
+
 with
 
 variables as (
@@ -5,13 +7,7 @@ variables as (
 ),
 
 frozen as (
-    select scorecard_version
-    from {{ ref("calibration") }}
-    where {{ var("use_calibration") }}
-    group by scorecard_version
-    having
-        count(case when kind = 'normaliser' then 1 end) > 0
-        and count(case when kind like 'persona:%' then 1 end) > 0
+    {{ calibrated_versions() }}
 ),
 
 -- Nothing is fitted again for a version that is calibrated.

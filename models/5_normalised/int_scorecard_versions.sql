@@ -1,7 +1,7 @@
 with
 
 versions as (
-    {% for relation in var("scorecard_version_relations") %}
+    {% for relation in relations_named("scorecard_version_relations") %}
     select * from {{ ref(relation) }}
     {{ "union all" if not loop.last }}
     {% endfor %}

@@ -1,7 +1,7 @@
 with
 
 scorecards as (
-    {% for relation in var("scorecard_relations") %}
+    {% for relation in relations_named("scorecard_relations") %}
     select * from {{ ref(relation) }}
     {{ "union all" if not loop.last }}
     {% endfor %}

@@ -40,6 +40,24 @@ calibration as (
         'median' as statistic,
         spend_bound as value
     from {{ ref("int_quadrant_bounds") }}
+    {% for name in ["window_days", "half_life_days"] %}
+    union all
+    select
+        scorecard_version,
+        'setting' as kind,
+        '{{ name }}' as name,
+        'value' as statistic,
+        cast({{ var(name) }} as {{ type_double() }}) as value
+    from {{ ref("int_scorecard_versions") }}
+    {% endfor %}
+    union all
+    select
+        scorecard_version,
+        'weight' as kind,
+        variable_name as name,
+        market as statistic,
+        weight as value
+    from {{ ref("int_scorecards") }}
 )
 
 select * from calibration

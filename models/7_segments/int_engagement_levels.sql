@@ -1,7 +1,7 @@
 with
 
 levels as (
-    {% for relation in var("engagement_level_relations") %}
+    {% for relation in relations_named("engagement_level_relations") %}
     select
         scorecard_version,
         engagement_level,

@@ -9,8 +9,8 @@ import duckdb
 from harness import Project
 
 TOLERANCE = 1e-9
-# Sums of large numbers have no digit left at 1e-9 (decayed days grow to 1e48): relative to the
-# largest of the column, in doubles of 16 digits.
+# Sums of large numbers have no digit left at 1e-9: relative to the largest of the column, in
+# doubles of 16 digits.
 RELATIVE_TOLERANCE = 1e-13
 # What only steers later runs. (changed_at is no bookkeeping: consents and preferences have one.)
 BOOKKEEPING_COLUMNS = {"written_at", "replaced_at", "erased_at", "is_vanished", "counted_at"}
