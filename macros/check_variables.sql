@@ -54,7 +54,7 @@ the raw contract), the type of its values, and the names and rules of its inner 
         "reporting_currency": {"type": "currency"},
         "quality_least_rows": count,
         "quality_sample_rows": at_least_one,
-        "validation_date": day,
+        "validation_dates": {"type": "list"},
         "validation_scorecard": {"type": "text"},
         "vars_of_own_models": {"type": "list", "is_optional": true},
     }) }}
@@ -65,6 +65,7 @@ the raw contract), the type of its values, and the names and rules of its inner 
 {% macro retired_variables() %}
     {{ return({
         "load_overlap_minutes": "late rows are found by their load day",
+        "validation_date": "list the days in validation_dates",
         "bi_roles": "set +grants of the marts in dbt_project.yml",
     }) }}
 {% endmacro %}

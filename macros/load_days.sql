@@ -78,7 +78,7 @@ of (read_once().raw_times).
 
 
 {#
-What int_raw_rows has to write: {"raw_crm.customers": {"days": [load days; none: all], "condition":
+What int_raw_rows has to write: {"raw_crm.customers": {"days": [load days], "condition":
 which rows to count, as SQL, or none, "known": {day: [rows, newest load time, checksum]}}}.
 
 All load days have been asked for already, so those that differ from what int_raw_rows holds are
