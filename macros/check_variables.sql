@@ -161,9 +161,10 @@ them. Names are taken from dbt_project.yml and --vars.
     {% elif rule.type == "time zone" %}
         {% set zones = modules.pytz.all_timezones %}
         {% set close = closest_name(value | string, zones) if value not in zones %}
-        {% set expected = "a name of the IANA database, e.g. Europe/Paris or UTC"
-            ~ (". Did you mean " ~ close ~ "?" if close else "") %}
-        {% set is_right = value in zones %}
+        {{ return([] if value in zones else [
+            name ~ ": " ~ value ~ " is no time zone. Expected is a name of the IANA database, e.g."
+            ~ " Europe/Paris or UTC." ~ (" Did you mean " ~ close ~ "?" if close else "")
+        ]) }}
     {% elif rule.type == "currency" %}
         {% set expected = "a code of ISO 4217, e.g. EUR or GBP" %}
         {% set is_right = value | string | upper in currency_codes() %}
@@ -191,12 +192,15 @@ them. Names are taken from dbt_project.yml and --vars.
     {% endfor %}
     {% for key, value in mapping.items() %}
         {% set path, inner = name ~ ", " ~ key, rule.get("inner", {}) %}
-        {% do problems.extend(unknown_key(name, key, known | unique | sort)) %}
+        {% do problems.extend(unknown_key(
+            name, key, known | unique | sort,
+            "source" if rule["keys"] == "sources" else "raw table",
+        )) %}
         {% if value is mapping and inner %}
             {% for inner_key, inner_value in value.items() %}
                 {% do problems.extend(
                     variable_problems(path ~ ", " ~ inner_key, inner_value, inner[inner_key])
-                    if inner_key in inner else unknown_key(path, inner_key, inner | list)
+                    if inner_key in inner else unknown_key(path, inner_key, inner | list, "key")
                 ) %}
             {% endfor %}
         {% else %}
@@ -208,12 +212,14 @@ them. Names are taken from dbt_project.yml and --vars.
 
 
 {# A sentence about a key that is not among the known ones, as a list; else an empty list. #}
-{% macro unknown_key(name, key, known) %}
+{% macro unknown_key(name, key, known, kind) %}
     {% if key in known %}{{ return([]) }}{% endif %}
     {% set close = closest_name(key | string, known) %}
+    {% set is_listed = known | length < 6 or not close %}
     {{ return([
-        name ~ ": there is no " ~ key ~ (". Did you mean " ~ close ~ "?" if close
-            else ", expected one of " ~ known | join(", "))
+        name ~ ": there is no " ~ kind ~ " " ~ key ~ "."
+        ~ (" The " ~ kind ~ "s are " ~ known | join(", ")
+            ~ "." if is_listed else "") ~ (" Did you mean " ~ close ~ "?" if close else "")
     ]) }}
 {% endmacro %}
 

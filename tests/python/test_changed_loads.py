@@ -388,9 +388,12 @@ def test_a_full_refresh_stops_where_it_would_forget_vanished_rows(runs, tmp_path
 @pytest.mark.parametrize(
     ("rules", "said"),
     [
-        ({"raw_crm.customer": {"vanished": "deleted"}}, "raw_crm.customer: no such raw table"),
-        ({"raw_crm.customers": {"vanished": "delete"}}, "vanished delete, expected"),
-        ({"raw_crm.customers": {"quarantine": 0.1}}, "quarantine 0.1, expected"),
+        ({"raw_crm.customer": {"vanished": "deleted"}}, "there is no raw table raw_crm.customer."),
+        (
+            {"raw_crm.customers": {"vanished": "delete"}},
+            "raw_crm.customers, vanished: found 'delete', expected kept, deleted",
+        ),
+        ({"raw_crm.customers": {"quarantine": 0.1}}, "there is no key quarantine. The keys are"),
     ],
 )
 def test_a_typo_in_the_rules_of_tables_stops_the_run(runs, tmp_path, rules, said):
