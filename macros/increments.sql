@@ -180,7 +180,7 @@ that a run of some models only does not lose anything.
 The version of what stored tables hold. Raise it whenever the meaning of their columns changes, so
 that a database of an earlier version is refused. (Other columns are noticed by themselves.)
 #}
-{% macro layout_version() %}{{ return(1) }}{% endmacro %}
+{% macro layout_version() %}{{ return(2) }}{% endmacro %}
 
 
 {#
@@ -194,6 +194,7 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
     {% for name in [
         "load_columns", "source_timezones", "business_timezone", "score_period", "window_days",
         "half_life_days", "longest_merge_chain", "session_gap_seconds", "event_gap_cap_seconds",
+        "session_id_gap_multiple",
         "bot_events_per_day", "machine_response_seconds", "reporting_currency",
         "earliest_date", "future_tolerance_hours", "bot_user_agent_relations",
     ] %}
