@@ -194,7 +194,7 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
     {% for name in [
         "load_columns", "source_timezones", "business_timezone", "score_period", "window_days",
         "half_life_days", "longest_merge_chain", "session_gap_seconds", "event_gap_cap_seconds",
-        "session_id_gap_multiple",
+        "session_id_gap_multiple", "burned_points_are_negative",
         "bot_events_per_day", "machine_response_seconds", "reporting_currency",
         "earliest_date", "future_tolerance_hours", "bot_user_agent_relations",
     ] %}
