@@ -66,11 +66,13 @@ every_purchase as (
             when transactions.sales_channel = 'online' then 'online_ordered'
             else 'store_purchased'
         end as activity,
-        returns.returned_at,
+        -- What came back was no order, but to buy it in the store was a visit.
+        case when transactions.sales_channel = 'online' then returns.returned_at end as returned_at,
         case
             when transactions.is_return or returns.is_return then 'return'
             when
-                {{ local_date("returns.returned_at") }}
+                transactions.sales_channel = 'online'
+                and {{ local_date("returns.returned_at") }}
                 = {{ local_date("transactions.transacted_at") }}
                 then 'returned'
         end as excluded_reason
