@@ -77,7 +77,9 @@ def main():
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
     EXAMPLES.write_bytes(gzip.compress("\n".join(examples).encode(), mtime=0))
     print(f"{source}: {len(rows)} patterns in {SEED}, {len(examples)} examples in {EXAMPLES}.")
-    print("Review them (`git diff`), run `make unit T=bots`, commit, and build with --full-refresh.")
+    print(
+        "Review them (`git diff`), run `make unit T=bots`, commit, and build with --full-refresh."
+    )
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ MONEY = {"amount", "points", "quantity", "price", "spend", "revenue", "profit", 
 AMOUNTS_MODEL = "model.engagement_scoring.stg_loyalty__transaction_amounts"
 SCORED_MODELS = ["int_scores", "int_score_percentiles", "int_customer_segments"]
 RANDOM = "round(1 + 1e4 * random(), 2)"
-CHANGES = {  # the sign says what is a return or taken back, so it stays
-    "raw_loyalty.transaction_lines": f"select * replace ({RANDOM} * sign(amount) as amount) from rows",
+CHANGES = {  # The sign says what is a return or taken back, so it stays.
+    "raw_loyalty.transaction_lines": f"""
+        select * replace ({RANDOM} * sign(amount) as amount) from rows""",
     "raw_loyalty.points_ledger": f"select * replace ({RANDOM} * sign(points) as points) from rows",
 }
 
@@ -72,8 +73,8 @@ def code(node: dict) -> str:
 
 # A raw row without an id is known by all its columns, of two versions of one load the order of all
 # columns decides, and a negative number says that goods or points were taken back: the only places
-# before the score where an amount stands, and no value of it is kept. Units say whether all that was
-# ordered came back.
+# before the score where an amount stands, and no value of it is kept. Units say whether all of an
+# order came back.
 KNOWN_BY_ALL_COLUMNS = [
     r"coalesce\(cast\(length\(cast\((\w+) as \w+\)\) as \w+\) \|\| ':' \|\| "
     r"cast\(\1 as \w+\), '-'\)",
