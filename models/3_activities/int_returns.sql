@@ -33,13 +33,18 @@ lines as {{ computed("anew") }} (
     where replaced_at is null
 ),
 
+lines_back as (
+    select transaction_id from lines
+    where units < 0
+),
+
 with_goods_back as (
     select
         transaction_id,
         max(units) < 0 as is_return,
         sum(goods) = 0 as is_nothing
     from lines
-    where transaction_id in (select lines.transaction_id from lines where lines.units < 0)
+    where transaction_id in (select lines_back.transaction_id from lines_back)
     group by transaction_id
 ),
 
@@ -56,7 +61,11 @@ returns as (
         or with_goods_back.is_return
 ),
 
--- All receipts of the customers who ever returned something.
+returners as (
+    select distinct customer_id from returns
+    where customer_id is not null
+),
+
 receipts as (
     select
         coalesce(accounts.customer_id, cards.customer_id) as customer_id,
@@ -69,7 +78,7 @@ receipts as (
     left join returns on transactions.transaction_id = returns.transaction_id
     where
         coalesce(accounts.customer_id, cards.customer_id) in (
-            select returns.customer_id from returns
+            select returners.customer_id from returners
         )
 ),
 
@@ -89,10 +98,11 @@ brackets as (
     select
         receipts.*,
         receipt_goods.goods,
-        sum(case when receipts.is_return then -1 else 1 end) over (
+        case when receipts.is_return then 1 else 0 end
+        + sum(case when receipts.is_return then -1 else 1 end) over (
             partition by receipts.customer_id, receipt_goods.goods
             {{ sequence }} rows unbounded preceding
-        ) + case when receipts.is_return then 1 else 0 end as depth
+        ) as depth
     from receipts
     inner join receipt_goods on receipts.transaction_id = receipt_goods.transaction_id
     where receipt_goods.goods != 0

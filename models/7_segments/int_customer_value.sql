@@ -172,7 +172,7 @@ receipts as (
         due_receipts.customer_id,
         due_receipts.counts_from,
         due_receipts.counts_until,
-        due_receipts.order_until,
+        coalesce(due_receipts.order_until, cast('9999-12-31' as date)) as order_until,
         case when due_receipts.is_return then 0.0e0 else 1.0e0 end as orders,
         case when due_receipts.is_return then 1.0e0 else 0.0e0 end as returns,
         case when due_receipts.is_return then -abs(amounts.amount) else amounts.amount end
@@ -198,17 +198,9 @@ totals as (
         due_scores.customer_id,
         due_scores.score_date,
         round(coalesce(sum(round(receipts.amount * receipts.rate, 2)), 0), 2) as spend,
-        cast(
-            coalesce(
-                sum(
-                    case
-                        when due_scores.score_date < coalesce(
-                            receipts.order_until, cast('9999-12-31' as date)
-                        ) then receipts.orders
-                    end
-                ), 0
-            ) as integer
-        ) as order_count,
+        cast(coalesce(sum(
+            case when due_scores.score_date < receipts.order_until then receipts.orders end
+        ), 0) as integer) as order_count,
         cast(coalesce(sum(receipts.returns), 0) as integer) as return_count,
         cast(count(receipts.orders) - count(receipts.rate) as integer) as unconverted_count
     from due_scores

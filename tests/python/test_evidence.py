@@ -200,7 +200,7 @@ def test_a_friend_with_two_accounts_that_were_merged_counts_once_and_oneself_nev
 
 
 def test_an_order_that_came_back_completely_is_none_from_that_day_on(grown):
-    """o1 came back on 10 June; of o2 a part, so it stays. Spend: 100 + 40, then 20; o3 is in yen."""
+    """o1 came back on 10 June, a part of o2 on the 11th. Spend: 100 + 40, then 20; o3 is in yen."""
     assert variables(grown, "ANN", "online_orders") == {"2026-05-31": (3,), "2026-06-15": (2,)}
     value = grown.ask("""
         select score_date::varchar, order_count, return_count, spend, unconverted_count
@@ -219,7 +219,8 @@ def test_the_summary_names_the_currency_without_a_rate_and_its_share_of_the_orde
 
 ALIKE = {  # rows that an increment and a build from nothing give alike
     "select channel, visitor_id, started_at, session_id, split_at, login_hash, ended_at,"
-    " event_count, engaged_seconds from engagement_identity.int_visits where replaced_at is null": 3,
+    " event_count, engaged_seconds from engagement_identity.int_visits"
+    " where replaced_at is null": 3,
     "select * exclude (written_at, replaced_at, key_hash)"
     " from engagement_activities.int_returns where replaced_at is null": 3,
     "select customer_id, activity, activity_at, channel, category, excluded_reason, counts_until"
