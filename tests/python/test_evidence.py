@@ -233,3 +233,25 @@ ALIKE = {  # rows that an increment and a build from nothing give alike
 @pytest.mark.parametrize("sql", ALIKE)
 def test_the_increment_gives_what_a_build_from_nothing_gives(grown, fresh, sql):
     assert same_rows(grown, fresh, sql, key=ALIKE[sql]) > 2
+
+
+def test_a_ledger_of_negative_redemptions_is_noticed_and_read_by_the_setting(tmp_path):
+    """Three redemptions of -50 points: taken back, says the build; with the setting they count."""
+    entries = [f"p{n},M-ANN,burn,-50,2026-05-0{n},{FIRST}" for n in (1, 2, 3)]
+    raw = land(tmp_path / "raw", 1)
+    (raw / "raw_loyalty/points_ledger.csv").write_text(
+        "\n".join(["entry_id,member_id,entry_type,points,booked_at,_loaded_at", *entries]) + "\n"
+    )
+    run = ("run", "--select", "+int_activities")
+    project = Project(tmp_path / "build", raw, variables=SETTINGS)
+    project.dbt("seed")
+    said = project.attempt(*run).stdout
+    assert "3 of 3 burn entries are negative and count as redemptions taken back." in said
+    assert "set the variable burned_points_are_negative: true." in said
+    other = {**SETTINGS, "burned_points_are_negative": True}
+    project = Project(tmp_path / "build", raw, variables=other)
+    assert "burn entries" not in project.attempt(*run, "--full-refresh").stdout
+    counted = project.ask("""
+        select count(*) from engagement_activities.int_activities
+        where activity = 'points_burned' and excluded_reason is null""")
+    assert counted == [(3,)]
