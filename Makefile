@@ -23,7 +23,7 @@ ON_CLUSTER := $(if $(filter spark_cluster,$(TARGET)),$(BIN)/python scripts/spark
 EXAMPLE := --target example --target-path target/example --vars "$$(cat examples/complete_journey/vars.yml)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-data build summary explain test test-all lint unit spark-env test-faults test-mutants test-spark example calibrate quality-report quality-reference backfill erasure-preview compact benchmark requirements clean
+.PHONY: help env demo-data build summary explain test test-all lint unit spark-env test-faults test-mutants test-spark example calibrate quality-report quality-reference bot-user-agents backfill erasure-preview compact benchmark requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 19
@@ -113,6 +113,9 @@ quality-report: env ## What Great Expectations found in the last builds, as web 
 
 quality-reference: env ## Store how the data are spread today, as what drift is measured against
 	@$(ON_CLUSTER) $(BIN)/python scripts/quality_reference.py --target $(TARGET)
+
+bot-user-agents: env ## Refresh the list of bots' user agents (VERSION=1.67.0; the newest where none is given)
+	@$(BIN)/python scripts/bot_user_agents.py $(if $(VERSION),--version $(VERSION))
 
 backfill: env ## Score history period by period (FROM=2025-06-30 TO=2026-10-31 TARGET=)
 	$(BIN)/python scripts/backfill.py --from $(FROM) --to $(TO) --target $(TARGET)

@@ -9,6 +9,7 @@ models do. It makes the one table score_mart and neither tests, contracts, evide
 """
 
 import argparse
+import csv
 import math
 import re
 import time
@@ -97,6 +98,23 @@ def read_yaml(name: str) -> dict:
     return yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
 
 
+def bot_condition() -> str:
+    """Whether user_agent is a bot's, by expressions of 200 patterns each, as in the project."""
+    patterns = {True: [], False: []}
+    for name in ("bot_user_agents", "bot_user_agent_additions"):
+        with (PROJECT / "seeds" / f"{name}.csv").open(newline="") as file:
+            for row in csv.DictReader(file):
+                patterns[row["is_bot"] == "true"].append(row["user_agent_pattern"])
+    devices = "|".join(patterns[False]).replace("'", "''")
+    text = f"regexp_replace(user_agent, '{devices}', ' ', 'g')"
+    bots = ["|".join(group).replace("'", "''") for group in batched(patterns[True], 200)]
+    return " or ".join(f"regexp_matches({text}, '{group}')" for group in bots)
+
+
+def batched(values: list[str], size: int) -> list[list[str]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]
+
+
 def prepare(connection, raw: Path, settings: dict) -> None:
     """Settings as variables, seeds as tables, the lists of channels and activities."""
     others = settings["score_start_date"], settings["as_of_date"]
@@ -122,7 +140,7 @@ def prepare(connection, raw: Path, settings: dict) -> None:
         create temp table activity_kind as
         select activity::activity as activity, channel::channel as channel, is_engagement
         from (values {rows}) as kinds (activity, channel, is_engagement);
-        create temp table bot_pattern as from read_csv('{PROJECT}/seeds/bot_user_agents.csv');
+        create temp macro is_bot(user_agent) as {bot_condition()};
         create temp table channel_run as
         select try_cast(channel as channel) as channel, runs_from, runs_until
         from read_csv('{PROJECT}/seeds/channels.csv', types = {dates})

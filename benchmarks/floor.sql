@@ -152,7 +152,7 @@ from (
     select distinct user_agent
     from read_parquet(getvariable('raw') || '/raw_web/events/*.parquet')
 )
-inner join bot_pattern on lower(user_agent) like '%' || user_agent_part || '%';
+where is_bot(user_agent);
 
 create temp table web_double as
 select if(event_id is null, hash(anonymous_id, event_at, event_name), hash(event_id)) as key_hash
@@ -546,8 +546,12 @@ where
     machine != 'yes'
     and not (
         machine = 'unknown'
-        and response_type in ('opened', 'clicked')
-        and date_diff('second', sent_at, responded_at) <= getvariable('machine_response_seconds')
+        and (
+            response_type = 'opened' and channel = 'email'
+            or response_type in ('opened', 'clicked')
+            and date_diff('second', sent_at, responded_at)
+            <= getvariable('machine_response_seconds')
+        )
     );
 
 -- step: consents

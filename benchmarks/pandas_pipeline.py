@@ -10,6 +10,7 @@ floor.py does. It is written to be read: vectorised, but with no chunks and no t
 """
 
 import argparse
+import re
 from pathlib import Path
 
 import numpy as np
@@ -301,9 +302,14 @@ def split_visits(events: pd.DataFrame) -> pd.DataFrame:
 
 def find_bots(events: pd.DataFrame, settings: dict) -> pd.DataFrame:
     """Visitors that call themselves a program, or have too many events on a day."""
-    parts = pd.read_csv(PROJECT / "seeds/bot_user_agents.csv")["user_agent_part"]
+    seeds = ("bot_user_agents", "bot_user_agent_additions")
+    rules = pd.concat(pd.read_csv(PROJECT / f"seeds/{name}.csv") for name in seeds)
+    bots, devices = (
+        re.compile("|".join(rules.loc[rules["is_bot"] == is_bot, "user_agent_pattern"]))
+        for is_bot in (True, False)
+    )
     agents = pd.Series(events["user_agent"].dropna().unique())
-    is_program = [any(part in agent.lower() for part in parts) for agent in agents]
+    is_program = [bool(bots.search(devices.sub(" ", agent))) for agent in agents]
     declared = events[events["user_agent"].isin(agents[is_program])]
     per_session = events.groupby(VISIT, as_index=False)["event_at"].agg(["min", "size"])
     day = local_day(per_session["min"], settings["business_timezone"])
@@ -351,7 +357,8 @@ def read_answers(
     machine = answers["is_machine"].fillna("unknown").str.lower()
     seconds = whole_seconds(answers["responded_at"], answers["sent_at"])
     is_quick = answers["response_type"].isin(["opened", "clicked"]) & (seconds <= machine_seconds)
-    answers = answers[(machine != "yes") & ~((machine == "unknown") & is_quick)]
+    is_open = (answers["response_type"] == "opened") & (answers["channel"] == "email")
+    answers = answers[(machine != "yes") & ~((machine == "unknown") & (is_quick | is_open))]
     kinds = zip(answers["channel"], answers["response_type"], strict=True)
     activity = pd.Series([ANSWERS.get(kind, "other") for kind in kinds], index=answers.index)
     left = answers["response_type"] == "unsubscribed"

@@ -337,7 +337,7 @@ def _points(stream, window, people, cards, tables, bought: Draws, used: Draws) -
     kind = np.repeat([0, 1, 2], [len(earned), len(burnt), len(other)])
     kind[kind == 2] += 1 - expired
     size = len(owner)
-    sign = np.array([1, -1, -1, 1])[kind]
+    sign = np.array([1, 1, -1, 1])[kind]
     return clean(
         tables["raw_loyalty.points_ledger"], owner, at,
         entry_id=c.numbered(f"E{people.first:08d}-", np.arange(size), 7),

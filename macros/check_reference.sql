@@ -29,6 +29,9 @@ holds nobody's score, and says why: no customer, no activity, or other dates tha
             "select min(activity_date), max(activity_date), count(*) from "
             ~ relation_of("int_activities") ~ " where excluded_reason is null"
         ).rows[0].values() %}
+        {% set score_days = run_query(
+            "select count(*) from " ~ relation_of("int_score_dates")
+        ).rows[0][0] %}
         {% set ends = run_query(
             "select score_date from " ~ relation_of("int_score_dates")
             ~ " where is_period_end and score_date <= " ~ period_end("cast('" ~ last_day
@@ -45,6 +48,12 @@ holds nobody's score, and says why: no customer, no activity, or other dates tha
                 "{:,}".format(customers) ~ " customers are known, but no raw row became an"
                 ~ " activity of one of them. The lines at the start of this run say which tables"
                 ~ " were found; rpt_excluded_activities and rpt_quarantine say what was left out."
+            ) %}
+        {% elif not score_days %}
+            {% do exceptions.raise_compiler_error(
+                "There is no day to score: the activities of the data run from " ~ first_day
+                ~ " to " ~ last_day ~ ". " ~ (source_behind() or "The vars score_start_date and"
+                ~ " as_of_date leave no day between them.")
             ) %}
         {% else %}
             {% set periods = [] %}

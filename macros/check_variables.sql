@@ -1,6 +1,6 @@
 {#
 The vars of the project: what each may hold. dbt_project.yml has the same names, with their defaults
-and what they are for; tests/python/test_variables.py holds the two together.
+and what they are for; tests/python/test_mistakes.py holds the two together.
 
 type: text, number, integer, boolean, date, list, mapping, time zone or currency. least, most:
 bounds that are allowed themselves; above: one that is not. accepted: the values allowed.
@@ -48,9 +48,12 @@ the raw contract), the type of its values, and the names and rules of its inner 
         "engagement_level_relations": {"type": "list"},
         "longest_merge_chain": at_least_one,
         "session_gap_seconds": {"type": "number", "above": 0},
+        "session_id_gap_multiple": {"type": "number", "least": 1},
         "event_gap_cap_seconds": seconds,
         "bot_events_per_day": at_least_one,
+        "bot_user_agent_relations": {"type": "list"},
         "machine_response_seconds": seconds,
+        "burned_points_are_negative": flag,
         "reporting_currency": {"type": "currency"},
         "quality_least_rows": count,
         "quality_sample_rows": at_least_one,

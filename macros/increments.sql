@@ -194,14 +194,15 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
     {% for name in [
         "load_columns", "source_timezones", "business_timezone", "score_period", "window_days",
         "half_life_days", "longest_merge_chain", "session_gap_seconds", "event_gap_cap_seconds",
+        "session_id_gap_multiple", "burned_points_are_negative",
         "bot_events_per_day", "machine_response_seconds", "reporting_currency",
-        "earliest_date", "future_tolerance_hours",
+        "earliest_date", "future_tolerance_hours", "bot_user_agent_relations",
     ] %}
         {% do settings.update({name: var(name)}) %}
     {% endfor %}
-    {% for name in ["bot_user_agents", "currency_rates"] %}
-        {% set seed = graph.nodes["seed." ~ project_name ~ "." ~ name] %}
-        {% do settings.update({"seeds/" ~ name ~ ".csv": seed.checksum.checksum}) %}
+    {% for seed in graph.nodes.values() if seed.resource_type == "seed"
+        and seed.name in var("bot_user_agent_relations") + ["currency_rates"] %}
+        {% do settings.update({"seeds/" ~ seed.name ~ ".csv": seed.checksum.checksum}) %}
     {% endfor %}
     {% set hashed = run_query("select " ~ key_hash("'key_hash, lookup_hash'")).rows[0][0] %}
     {% do settings.update({"key_hash": hashed | string, "salt": salt_fingerprint()}) %}

@@ -18,7 +18,7 @@ landed: what raw_relations() returns, with the columns that land_raw_table() has
             {% if name in landed %}
                 {% set rows = {"count": 0} %}
                 {% for state in days.get(name, {}).values() %}
-                    {% do rows.update({"count": rows.count + state.split(",")[0] | int}) %}
+                    {% do rows.update({"count": rows.count + state[0]}) %}
                 {% endfor %}
                 {% do total.update({"rows": total.rows + rows.count}) %}
                 {% do tables.append(
@@ -201,6 +201,9 @@ not all, markets without customers, and the channels that are measurable on the 
                 ~ ", but no customer is in it.", info=true) %}
         {% endfor %}
     {% endif %}
+    {% if execute and flags.WHICH == "build" and "int_score_dates" in ran and source_behind() %}
+        {% do log("WARNING: " ~ source_behind(), info=true) %}
+    {% endif %}
     {% if execute and flags.WHICH == "build" and "int_running_activities" in ran %}
         {% set running = run_query(
             "select * from " ~ relation_of("int_running_activities")
@@ -221,4 +224,25 @@ not all, markets without customers, and the channels that are measurable on the 
             ) %}
         {% endfor %}
     {% endif %}
+{% endmacro %}
+
+
+{#
+A sentence about the source whose last load holds the scores back: they go up to the last whole day
+that every source was loaded for. None where all were loaded within two days of each other, or where
+as_of_date or score_today says up to when to score.
+#}
+{% macro source_behind() %}
+    {% if var("as_of_date") or var("score_today") %}{{ return(none) }}{% endif %}
+    {% set loads = run_query(
+        "select source_system, max(newest_loaded_at) as loaded_at from "
+        ~ relation_of("int_raw_rows") ~ " where newest_loaded_at is not null"
+        ~ " group by source_system order by loaded_at"
+    ).rows %}
+    {% if not loads or (loads[-1][1] - loads[0][1]).days < 2 %}{{ return(none) }}{% endif %}
+    {{ return(
+        loads[0][0] ~ " was last loaded on " ~ loads[0][1].date() ~ ", " ~ loads[-1][0] ~ " on "
+        ~ loads[-1][1].date() ~ ": scores go up to the last whole day that all sources were loaded"
+        ~ " for. If " ~ loads[0][0] ~ " is complete, set the var as_of_date or score_today: true."
+    ) }}
 {% endmacro %}

@@ -168,6 +168,63 @@ def left_out(connection, schema):
         yield f"  {count:>9,}  {REASONS.get(reason, reason.replace('_', ' '))}"
 
 
+def unconverted(connection, schema):
+    """Lines about currencies without a rate, whose orders have no spend."""
+    currencies = connection.execute(
+        f"""
+        with
+
+        first_rates as (
+            select upper(currency) as currency, min(valid_from) as valid_from
+            from {schema}_seeds.currency_rates group by 1
+        ),
+
+        orders as (
+            select
+                coalesce(orders.currency, reporting.currency) as currency,
+                reporting.currency as reporting_currency,
+                count(*) as order_count,
+                sum(count(*)) over () as all_count,
+                count(
+                    case
+                        when
+                            cast(orders.transacted_at as date) >= own.valid_from
+                            and cast(orders.transacted_at as date) >= theirs.valid_from
+                            then 1
+                    end
+                ) as converted_count
+            from {schema}_staging.stg_loyalty__transactions as orders
+            cross join (
+                select distinct currency from {schema}_marts.fct_customer_value
+            ) as reporting
+            left join first_rates as own on orders.currency = own.currency
+            left join first_rates as theirs on reporting.currency = theirs.currency
+            where
+                orders.replaced_at is null
+                and not orders.is_return
+                and orders.transaction_id not in (
+                    select transaction_id from {schema}_activities.int_returns where is_return
+                )
+            group by 1, 2
+        )
+
+        select
+            currency,
+            reporting_currency,
+            order_count - converted_count,
+            (order_count - converted_count) / all_count
+        from orders
+        where currency != reporting_currency and converted_count < order_count
+        order by 3 desc, 1
+        """
+    ).fetchall()
+    for currency, reporting, count, share in currencies:
+        yield (
+            f"No rate from {currency} to {reporting}: {count:,} orders ({share:.1%} of all) have no"
+            f" spend. Add {currency} and {reporting} to the seed currency_rates."
+        )
+
+
 def parameters(connection, schema, target):
     """Line about where the normalisation comes from."""
     frozen = connection.execute(
@@ -194,7 +251,8 @@ def main():
     lines = ["", "=" * 78, "Engagement scores", "=" * 78]
     lines += checks(arguments.target_path)
     lines += scores(connection, schema)
-    lines += ["", *left_out(connection, schema), parameters(connection, schema, arguments.target)]
+    lines += ["", *left_out(connection, schema), *unconverted(connection, schema)]
+    lines += [parameters(connection, schema, arguments.target)]
     lines += ["", f"The result lies in {path}, schema {schema}_marts. Try for instance:"]
     lines += [
         f"  select * from {schema}_marts.fct_score_contributions where customer_id = '...'",

@@ -58,15 +58,16 @@ visits as (
 
 {% endif %}
 agents as (
-    select distinct lower(user_agent) as user_agent from visits
+    select distinct
+        user_agent,
+        {{ without_device_names("user_agent") }} as bot_text
+    from visits
     where user_agent is not null
 ),
 
 bot_agents as (
-    select distinct agents.user_agent
-    from agents
-    inner join {{ ref("bot_user_agents") }} as patterns
-        on agents.user_agent like {{ dbt.concat(["'%'", "patterns.user_agent_part", "'%'"]) }}
+    select user_agent from agents
+    where {{ is_bot_user_agent("bot_text") }}
 ),
 
 declared as (
@@ -75,7 +76,7 @@ declared as (
         visits.visitor_id,
         'declares itself' as told_by
     from visits
-    inner join bot_agents on lower(visits.user_agent) = bot_agents.user_agent
+    inner join bot_agents on visits.user_agent = bot_agents.user_agent
 ),
 
 busy as (

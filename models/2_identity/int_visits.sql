@@ -1,11 +1,12 @@
 -- Over 100 lines: visits with and without sessions of the tracker are told in one place.
-{{ config(unique_key=["channel", "visitor_id", "session_id", "login_hash"]) }}
+{{ config(unique_key=["channel", "visitor_id", "session_id", "login_hash", "split_at"]) }}
 
 {% set tables = {
     "web": ["stg_web__events", "anonymous_id"],
     "app": ["stg_app__events", "device_id"],
 } %}
 {% set gap = var("session_gap_seconds") %}
+{% set long_gap = gap * var("session_id_gap_multiple") %}
 
 with
 
@@ -210,7 +211,9 @@ complete_events as (
     from begun
 ),
 
-visits as (
+-- Events within so many seconds as end a visit whatever its id: a gap that does lies between two
+-- such stretches, so that one pass over the events finds it.
+stretches as (
     select
         channel,
         visitor_id,
@@ -219,10 +222,53 @@ visits as (
         min(event_at) as started_at,
         max(event_at) as ended_at,
         count(*) as event_count,
-        round(sum(round(engaged_seconds, 3)), 3) as engaged_seconds,
+        sum(round(engaged_seconds, 3)) as engaged_seconds,
         max(user_agent) as user_agent
     from complete_events
-    group by channel, visitor_id, session_id, {{ login_text("login_id") }}
+    group by
+        channel, visitor_id, session_id, {{ login_text("login_id") }},
+        floor({{ dbt.datediff(long_ago(), "event_at", "second") }} / {{ long_gap }}.0e0)
+),
+
+ends_before as (
+    select
+        *,
+        max(ended_at) over (
+            partition by channel, visitor_id, session_id
+            order by started_at, ended_at rows between unbounded preceding and 1 preceding
+        ) as ended_before
+    from stretches
+),
+
+split_sessions as (
+    select
+        *,
+        max(
+            case
+                when {{ dbt.datediff("ended_before", "started_at", "second") }} > {{ long_gap }}
+                    then started_at
+            end
+        ) over (
+            partition by channel, visitor_id, session_id
+            order by started_at, ended_at rows unbounded preceding
+        ) as split_at
+    from ends_before
+),
+
+visits as (
+    select
+        channel,
+        visitor_id,
+        session_id,
+        split_at,
+        login_id,
+        min(started_at) as started_at,
+        max(ended_at) as ended_at,
+        cast(sum(event_count) as {{ dbt.type_bigint() }}) as event_count,
+        round(sum(engaged_seconds), 3) as engaged_seconds,
+        max(user_agent) as user_agent
+    from split_sessions
+    group by channel, visitor_id, session_id, split_at, login_id
 ),
 
 hashed as (
@@ -233,6 +279,7 @@ hashed as (
             when session_id like ' visit %' then session_id
             else {{ hash_identifier("session_id") }}
         end as session_id,
+        split_at,
         {{ hash_login("login_id") }} as login_hash,
         started_at,
         ended_at,

@@ -91,14 +91,15 @@ consent_spans as (
 {% set optional_columns = {
     "outbound": ["campaign_id", "excluded_reason"],
     "visits": ["engaged_seconds", "excluded_reason"],
-    "purchases": ["category", "excluded_reason"],
-    "programme": ["engaged_seconds"],
+    "purchases": ["category", "returned_at", "excluded_reason"],
+    "programme": ["engaged_seconds", "excluded_reason"],
     "voice": ["category"],
 } %}
 {% set types = {
     "engaged_seconds": type_double(),
     "campaign_id": dbt.type_string(),
     "category": dbt.type_string(),
+    "returned_at": dbt.type_timestamp(),
     "excluded_reason": dbt.type_string(),
 } %}
 stacked as (
@@ -137,7 +138,8 @@ activities as {{ computed("once") }} (
         dated.activity_date,
         least(
             cast({{ dbt.dateadd("day", var("window_days"), "dated.activity_date") }} as date),
-            coalesce(consent_spans.span_until, cast('9999-12-31' as date))
+            coalesce(consent_spans.span_until, cast('9999-12-31' as date)),
+            coalesce({{ local_date("dated.returned_at") }}, cast('9999-12-31' as date))
         ) as counts_until,
         dated.channel,
         dated.activity,

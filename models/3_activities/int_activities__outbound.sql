@@ -152,6 +152,12 @@ answers as (
                 and {{ dbt.datediff("contacts.sent_at", "responses.responded_at", "second") }}
                 <= {{ var("machine_response_seconds") }}
                 then 'machine'
+            -- Mail programs and scanners open most e-mails by themselves.
+            when
+                responses.machine_flag = 'unknown'
+                and responses.response_type = 'opened'
+                and contacts.channel = 'email'
+                then 'may_be_machine'
         end as excluded_reason
     from responses
     left join nearest_sends on responses.response_id = nearest_sends.response_id

@@ -50,6 +50,11 @@ transactions as (
     {% endif %}
 ),
 
+returns as (
+    select * from {{ ref("int_returns") }}
+    where replaced_at is null
+),
+
 every_purchase as (
     select
         coalesce(accounts.customer_id, cards.customer_id) as customer_id,
@@ -61,8 +66,18 @@ every_purchase as (
             when transactions.sales_channel = 'online' then 'online_ordered'
             else 'store_purchased'
         end as activity,
-        case when transactions.is_return then 'return' end as excluded_reason
+        -- What came back was no order, but to buy it in the store was a visit.
+        case when transactions.sales_channel = 'online' then returns.returned_at end as returned_at,
+        case
+            when transactions.is_return or returns.is_return then 'return'
+            when
+                transactions.sales_channel = 'online'
+                and {{ local_date("returns.returned_at") }}
+                = {{ local_date("transactions.transacted_at") }}
+                then 'returned'
+        end as excluded_reason
     from transactions
+    left join returns on transactions.transaction_id = returns.transaction_id
     left join accounts on transactions.customer_id = accounts.account_id
     left join cards on transactions.member_id = cards.member_id
 ),
@@ -99,6 +114,7 @@ category_purchases as (
         identified.channel,
         'category_bought' as activity,
         categories.category,
+        identified.returned_at,
         coalesce(
             identified.excluded_reason,
             case when categories.category is null then 'unknown_product' end
@@ -115,6 +131,7 @@ purchases as (
         channel,
         activity,
         cast(null as {{ dbt.type_string() }}) as category,
+        returned_at,
         excluded_reason
     from identified
     union all

@@ -122,7 +122,7 @@ sessions as (
         max(person) over session as last_person,
         max(customer_id) over session as session_customer_id
     from logins
-    window session as (partition by channel, visitor_id, session_id)
+    window session as (partition by channel, visitor_id, session_id, split_at)
 ),
 
 -- A visit with the logins of one person is all theirs, also the part before the login.
@@ -131,6 +131,7 @@ attributed as (
         channel,
         visitor_id,
         session_id,
+        split_at,
         started_at,
         engaged_seconds,
         case when first_person = last_person then last_person else person end as person,
@@ -150,7 +151,7 @@ whole_visits as (
         min(started_at) as started_at,
         round(sum(engaged_seconds), 3) as engaged_seconds
     from attributed
-    group by channel, visitor_id, session_id, person, customer_id, is_between_logins
+    group by channel, visitor_id, session_id, split_at, person, customer_id, is_between_logins
 ),
 
 recognised as (

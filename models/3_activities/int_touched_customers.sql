@@ -218,6 +218,13 @@ changed_lines as (
     inner join changed_products on lines.product_id = changed_products.product_id
 ),
 
+changed_receipts as (
+    select transaction_id from changed_lines
+    union
+    select transaction_id from {{ ref("int_returns") }}
+    where {{ is_changed("int_returns") }}
+),
+
 {% set transaction_columns =
     "transactions.transaction_id, transactions.customer_id, transactions.member_id"
     ~ ", transactions.transacted_at" %}
@@ -229,9 +236,9 @@ touched_transactions as (
     select {{ transaction_columns }}
     from {{ few_of(
         ref("stg_loyalty__transactions"), "transaction_id",
-        "select transaction_id from changed_lines", is_incremental(), key="transaction_id",
+        "select transaction_id from changed_receipts", is_incremental(), key="transaction_id",
     ) }} as transactions
-    inner join changed_lines on transactions.transaction_id = changed_lines.transaction_id
+    inner join changed_receipts on transactions.transaction_id = changed_receipts.transaction_id
     union
     select {{ transaction_columns }}
     from {{ few_of(
@@ -309,6 +316,15 @@ member_rows as (
         member_id,
         transacted_at as touched_from
     from touched_transactions
+    union all
+    -- A friend's account that is merged can be a friend who was referred before.
+    select
+        referrals.member_id,
+        referrals.referred_at as touched_from
+    from {{ ref("stg_loyalty__referrals") }} as referrals
+    inner join {{ ref("int_customer_accounts") }} as accounts
+        on referrals.referred_hash = accounts.account_hash
+    where {{ is_changed("int_customer_accounts", "accounts") }}
     union all
     select
         member_id,

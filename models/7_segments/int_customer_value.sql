@@ -124,7 +124,8 @@ dated as (
         coalesce(accounts.customer_id, cards.customer_id) as customer_id,
         transactions.transaction_id,
         coalesce(transactions.currency, '{{ reporting_currency }}') as currency,
-        transactions.is_return,
+        transactions.is_return or coalesce(returns.is_return, false) as is_return,
+        {{ local_date("returns.returned_at") }} as order_until,
         {{ local_date("transactions.transacted_at") }} as counts_from
     from {{ few_of(
         ref("stg_loyalty__transactions"), ["customer_id", "member_id"],
@@ -132,6 +133,9 @@ dated as (
     ) }} as transactions
     left join accounts on transactions.customer_id = accounts.account_id
     left join cards on transactions.member_id = cards.member_id
+    left join {{ ref("int_returns") }} as returns
+        on transactions.transaction_id = returns.transaction_id
+        and returns.replaced_at is null
     where transactions.replaced_at is null
 ),
 
@@ -168,9 +172,11 @@ receipts as (
         due_receipts.customer_id,
         due_receipts.counts_from,
         due_receipts.counts_until,
+        coalesce(due_receipts.order_until, cast('9999-12-31' as date)) as order_until,
         case when due_receipts.is_return then 0.0e0 else 1.0e0 end as orders,
         case when due_receipts.is_return then 1.0e0 else 0.0e0 end as returns,
-        case when due_receipts.is_return then -1 else 1 end * amounts.amount as amount,
+        case when due_receipts.is_return then -abs(amounts.amount) else amounts.amount end
+            as amount,
         -- Amounts in the reporting currency need no rate.
         case
             when due_receipts.currency = '{{ reporting_currency }}' then 1.0e0
@@ -192,7 +198,9 @@ totals as (
         due_scores.customer_id,
         due_scores.score_date,
         round(coalesce(sum(round(receipts.amount * receipts.rate, 2)), 0), 2) as spend,
-        cast(coalesce(sum(receipts.orders), 0) as integer) as order_count,
+        cast(coalesce(sum(
+            case when due_scores.score_date < receipts.order_until then receipts.orders end
+        ), 0) as integer) as order_count,
         cast(coalesce(sum(receipts.returns), 0) as integer) as return_count,
         cast(count(receipts.orders) - count(receipts.rate) as integer) as unconverted_count
     from due_scores

@@ -168,3 +168,34 @@ def test_web_and_app_are_not_measurable(journey):
         where scorecard_version = 'balanced_1'"""
     )[0][0]
     assert highest <= 1 - sum(weights[name] for name in online) + 1e-9
+
+
+def test_spend_and_orders_beside_the_score_are_those_of_the_files_to_the_cent(journey):
+    """In dollars, which is what the files are in: per household and score date, 180 days back."""
+    file = DATA / "transactions_line_sample_2017.parquet"
+    paid = """
+        select
+            household_id::varchar as household, basket_id,
+            transaction_timestamp::date as day,
+            greatest(sales_value - coupon_disc, 0)::decimal(12, 2) as paid
+    """
+    dates = journey.ask("select distinct score_date from engagement_marts.fct_customer_value")
+    with_purchases = duckdb.execute(
+        f"""
+        select household, score_date, sum(paid), count(distinct basket_id)
+        from ({paid} from read_parquet($file)), (select unnest($dates) as score_date)
+        where day <= score_date and day > score_date - 180
+        group by all""",
+        {"file": str(file), "dates": [date for (date,) in dates]},
+    ).fetchall()
+    expected = {(who, day): (round(100 * cents), n) for who, day, cents, n in with_purchases}
+    found = {
+        (who, day): (round(100 * spend), orders)
+        for who, day, spend, orders in journey.ask(
+            """select customer_id, score_date, spend, order_count
+            from engagement_marts.fct_customer_value"""
+        )
+    }
+    assert len(expected) > 5_000
+    assert {key: found.get(key) for key in expected} == expected
+    assert {found[key] for key in found.keys() - expected.keys()} <= {(0, 0)}

@@ -92,7 +92,9 @@ def test_a_key_without_one_of_its_columns_is_noticed(demo):
     manifest = copy.deepcopy(demo.manifest)
     models(manifest)["int_visits"]["config"]["unique_key"].remove("visitor_id")
     (found,) = keys_that_no_test_says_are_unique(manifest)
-    assert found == "int_visits replaces rows by ['channel', 'session_id', 'login_hash']"
+    assert found == (
+        "int_visits replaces rows by ['channel', 'session_id', 'login_hash', 'split_at']"
+    )
 
 
 def test_the_name_of_a_model_tells_its_layer(demo):

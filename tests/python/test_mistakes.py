@@ -67,6 +67,13 @@ def tickets(ids) -> str:
     return "\n".join(lines) + "\n"
 
 
+def test_every_var_of_the_project_is_declared_with_what_it_may_hold():
+    variables = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]
+    macro = (ROOT / "macros" / "check_variables.sql").read_text()
+    declared = macro.split("macro declared_variables")[1].split("endmacro")[0]
+    assert set(re.findall(r'(?m)^        "(\w+)":', declared)) == set(variables)
+
+
 PADDED = [f"{number:06d}" for number in range(10, 40)]
 PLAIN = [str(number) for number in range(10, 40)]
 WHOLE = ["--exclude-resource-type=test", "--exclude-resource-type=unit_test"]

@@ -9,17 +9,17 @@ from harness import SCORES, Project, copy_raw, same_rows
 MONEY = {"amount", "points", "quantity", "price", "spend", "revenue", "profit", "discount"}
 AMOUNTS_MODEL = "model.engagement_scoring.stg_loyalty__transaction_amounts"
 SCORED_MODELS = ["int_scores", "int_score_percentiles", "int_customer_segments"]
-RANDOM = "round(1e4 * random() - 5e3, 2)"
-CHANGES = {
+RANDOM = "round(1 + 1e4 * random(), 2)"
+CHANGES = {  # The sign says what is a return or taken back, so it stays.
     "raw_loyalty.transaction_lines": f"""
-        select * replace ({RANDOM} as amount, {RANDOM} as quantity) from rows""",
-    "raw_loyalty.points_ledger": f"select * replace ({RANDOM} as points) from rows",
+        select * replace ({RANDOM} * sign(amount) as amount) from rows""",
+    "raw_loyalty.points_ledger": f"select * replace ({RANDOM} * sign(points) as points) from rows",
 }
 
 
 @pytest.fixture(scope="module")
 def randomised(demo, tmp_path_factory) -> Project:
-    """The demo again with every amount, quantity and number of points drawn at random."""
+    """The demo again with every amount and number of points drawn at random, but for its sign."""
     folder = tmp_path_factory.mktemp("randomised")
     raw = copy_raw(demo.raw, folder / "raw", CHANGES)
     return Project(folder / "build", raw).build()
@@ -71,13 +71,16 @@ def code(node: dict) -> str:
     return re.sub(r"(?m)(--|#).*$", " ", text)
 
 
-# A raw row without an id is known by all its columns, and of two versions of one load the order of
-# all columns decides: the only places before the score where an amount stands, and no value of it
-# is kept.
+# A raw row without an id is known by all its columns, of two versions of one load the order of all
+# columns decides, and a negative number says that goods or points were taken back: the only places
+# before the score where an amount stands, and no value of it is kept. Units say whether all of an
+# order came back.
 KNOWN_BY_ALL_COLUMNS = [
     r"coalesce\(cast\(length\(cast\((\w+) as \w+\)\) as \w+\) \|\| ':' \|\| "
     r"cast\(\1 as \w+\), '-'\)",
     r"\b(amount|points|quantity) nulls last",
+    r"\b(amount|points|quantity) < 0",
+    r"least\(coalesce\(nullif\(abs\(quantity\), 0\), 1\.0e0\), 1\.0e6\)",
 ]
 
 

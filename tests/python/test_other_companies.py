@@ -135,6 +135,7 @@ def app(tmp_path_factory):
     land(folder / "raw/raw_app/events.csv", events)
     variables = {
         "business_timezone": "America/Sao_Paulo",
+        "score_today": True,
         "reporting_currency": "BRL",
         "reference_start_date": "2025-01-01",
         "reference_end_date": "2025-12-31",
@@ -195,6 +196,17 @@ def test_the_shops_spend_equals_its_raw_files(shop):
     )
     assert found.keys() == spend.keys()
     assert {c: round(float(value) * 100) for c, value in found.items()} == spend
+
+
+def test_a_source_that_was_loaded_once_is_named_where_it_holds_the_scores_back(app):
+    project, _ = app
+    stopped = Project(
+        project.folder.with_name("behind"), project.raw,
+        variables=project.variables | {"score_today": False},
+    ).attempt("build", "--exclude-resource-type=unit_test", "--exclude-resource-type=test")  # fmt: skip
+    assert stopped.returncode == 1
+    assert "There is no day to score: the activities of the data run from 2025-" in stopped.stdout
+    assert "raw_crm was last loaded on 2025-01-01, raw_app on 2026-03-30" in stopped.stdout
 
 
 def test_the_apps_logins_are_active_days(app):

@@ -11,6 +11,7 @@ renamed as (
         row_key as entry_id,
         member_id,
         lower(entry_type) as entry_type,
+        coalesce(points < 0, false) as is_negative,
         booked_at,
         _loaded_at as loaded_at
     from points_ledger

@@ -10,6 +10,7 @@ renamed as (
     select
         row_key as referral_id,
         referrer_member_id as member_id,
+        {{ hash_login('referred_customer_id') }} as referred_hash,
         referred_at,
         _loaded_at as loaded_at
     from referrals

@@ -10,7 +10,8 @@ amounts as (
     select
         row_key,
         transaction_id,
-        cast(amount as {{ type_double() }}) as amount,
+        cast(case when quantity < 0 then -abs(amount) else amount end as {{ type_double() }})
+            as amount,
         _loaded_at as loaded_at
     from transaction_lines
     where not coalesce(_is_deleted, false)

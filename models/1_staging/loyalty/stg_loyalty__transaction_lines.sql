@@ -13,6 +13,8 @@ renamed as (
         coalesce(line_id, product_id) as line_id,
         product_id,
         promotion_id,
+        case when amount < 0 or quantity < 0 then -1 else 1 end
+        * least(coalesce(nullif(abs(quantity), 0), 1.0e0), 1.0e6) as units,
         _loaded_at as loaded_at
     from transaction_lines
     where not coalesce(_is_deleted, false)
