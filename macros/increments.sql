@@ -180,7 +180,7 @@ that a run of some models only does not lose anything.
 The version of what stored tables hold. Raise it whenever the meaning of their columns changes, so
 that a database of an earlier version is refused. (Other columns are noticed by themselves.)
 #}
-{% macro layout_version() %}{{ return(1) }}{% endmacro %}
+{% macro layout_version() %}{{ return(2) }}{% endmacro %}
 
 
 {#
@@ -199,7 +199,7 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
     ] %}
         {% do settings.update({name: var(name)}) %}
     {% endfor %}
-    {% for name in ["bot_user_agents", "currency_rates"] %}
+    {% for name in ["bot_user_agents", "currency_rates", "placeholder_identifiers"] %}
         {% set seed = graph.nodes["seed." ~ project_name ~ "." ~ name] %}
         {% do settings.update({"seeds/" ~ name ~ ".csv": seed.checksum.checksum}) %}
     {% endfor %}

@@ -186,6 +186,7 @@ same. None where no name is close.
     {% set problems = [] %}
     {% set expressions = [] %}
     {% set unreadable = [] %}
+    {% set identifiers = [] %}
     {% set types = {} %}
     {% if found and found.problem %}{{ return([found.problem]) }}{% endif %}
     {% if found %}
@@ -205,7 +206,7 @@ same. None where no name is close.
         {% set value = csv_value(value) if found and found.is_text else value %}
         {# The loader writes the time of a load, and writes UTC. #}
         {% set clock = source.source_name if column.name != "_loaded_at" else none %}
-        {% set readable = typed(value, type, wanted, clock) if type %}
+        {% set readable = typed(value, type, wanted, clock, column.name, found.is_text) if type %}
         {% if type and not is_readable_as(type, wanted) %}
             {% do doubtful.update({column.name: [name, type, wanted, value, readable]}) %}
         {% elif found and not type and column.config.meta.get("required") %}
@@ -217,6 +218,9 @@ same. None where no name is close.
         {% set type_name = dbt.type_string() if wanted == "varchar" else wanted %}
         {% set absent = "cast(null as " ~ type_name ~ ")" %}
         {% do expressions.append((readable if type else absent) ~ " as " ~ column.name) %}
+        {% if type and column.name in person_columns() %}
+            {% do identifiers.append(column.name) %}
+        {% endif %}
     {% endfor %}
     {% set seen = values_seen(doubtful, found) if doubtful else [] %}
     {% for column, (name, type, wanted, value, readable) in doubtful.items() %}
@@ -254,9 +258,14 @@ same. None where no name is close.
         {% endfor %}
         {% set rows = ruled_rows(
             source,
-            "select " ~ expressions | join(", ")
-            ~ (" from " ~ found["from"] if found else " where false"),
+            without_placeholders(
+                source,
+                "select " ~ expressions | join(", ")
+                ~ (" from " ~ found["from"] if found else " where false"),
+                identifiers,
+            ),
             unreadable,
+            identifiers,
         ) %}
         {% set malformed = malformed_lines(source, found) %}
         {% do run_query(

@@ -1,11 +1,15 @@
 {#
-A found column as its contract type: times in UTC, blank text as null. source_name: the source whose
-clock (var source_timezones) applies to times that state no zone; none: UTC.
+A found column as its contract type: times in UTC, text without blanks around it, blank text as
+null. source_name: the source whose clock (var source_timezones) applies to times that state no
+zone; none: UTC. name: the column's name in the contract. is_stripped: whether a text has no blanks
+around it already.
 #}
-{% macro typed(column, found, wanted, source_name) %}
+{% macro typed(column, found, wanted, source_name, name, is_stripped=false) %}
     {% set zone = var("source_timezones").get(source_name) %}
     {% if wanted == "varchar" %}
-        {{ return("nullif(trim(" ~ as_text(column) ~ "), '')") }}
+        {% set text = column if is_stripped else stripped(as_text(column)) %}
+        {% set text = identifier_text(text) if name.endswith("_id") or name == "email" else text %}
+        {{ return("nullif(" ~ text ~ ", '')") }}
     {% elif wanted == "timestamp" %}
         {{ return(adapter.dispatch("typed_timestamp")(column, found, zone)) }}
     {% elif wanted == "date" %}
@@ -19,13 +23,68 @@ clock (var source_timezones) applies to times that state no zone; none: UTC.
 
 
 {#
+A text without the blanks around it: spaces, no-break spaces, tabs, line breaks, zero-width
+characters and byte order marks. Most texts have none, which a look at both ends tells.
+#}
+{% macro stripped(text) %}
+    {{ return(
+        "case when " ~ text ~ " >= '!' and right(" ~ text ~ ", 1) >= '!' and " ~ is_ascii(text)
+        ~ " then " ~ text ~ " else "
+        ~ without_pattern(text, "^[\\p{Z}\\p{Cc}\\p{Cf}]+|[\\p{Z}\\p{Cc}\\p{Cf}]+$") ~ " end"
+    ) }}
+{% endmacro %}
+
+
+{# Whether a text has ASCII characters only, as SQL. #}
+{% macro is_ascii(text) %}{{- return(adapter.dispatch("is_ascii")(text)) -}}{% endmacro %}
+
+{% macro duckdb__is_ascii(text) %}
+    {{- return("length(" ~ text ~ ") = strlen(" ~ text ~ ")") -}}
+{% endmacro %}
+
+{% macro spark__is_ascii(text) %}
+    {{- return("length(" ~ text ~ ") = octet_length(" ~ text ~ ")") -}}
+{% endmacro %}
+
+
+{# A text without each part that matches a regular expression, as SQL. #}
+{% macro without_pattern(text, pattern) %}
+    {{- return(adapter.dispatch("without_pattern")(text, pattern)) -}}
+{% endmacro %}
+
+{% macro duckdb__without_pattern(text, pattern) %}
+    {{- return("regexp_replace(" ~ text ~ ", " ~ text_literal(pattern) ~ ", '', 'g')") -}}
+{% endmacro %}
+
+{% macro spark__without_pattern(text, pattern) %}
+    {{- return("regexp_replace(" ~ text ~ ", " ~ text_literal(pattern) ~ ", '')") -}}
+{% endmacro %}
+
+
+{#
+An identifier as it is compared with others: without zero-width characters, and an id that a tool
+wrote as a decimal number as the integer. Zeros in front count: 007 and 7 are two ids.
+
+    123.0 -> 123, 123.45 -> 123.45
+#}
+{% macro identifier_text(text) %}
+    {{ return(
+        "case when not " ~ is_ascii(text) ~ " then " ~ without_pattern(text, "\\p{Cf}+")
+        ~ " when " ~ text ~ " like '%.%0' then case when " ~ matches_pattern(text, "^[0-9]+[.]0+$")
+        ~ " then split_part(" ~ text ~ ", '.', 1) else " ~ text ~ " end else " ~ text ~ " end"
+    ) }}
+{% endmacro %}
+
+
+{#
 A value of a CSV file, trimmed. Null where it is empty or spells null: NULL in any case, as database
 clients write it, or \N.
 #}
 {% macro csv_value(column) %}
+    {% set text = stripped(column) %}
     {{ return(
-        "case when lower(trim(" ~ column ~ ")) in ('', 'null', " ~ text_literal("\\n")
-        ~ ") then null else trim(" ~ column ~ ") end"
+        "case when lower(" ~ text ~ ") in ('', 'null', " ~ text_literal("\\n") ~ ") then null else "
+        ~ text ~ " end"
     ) }}
 {% endmacro %}
 
