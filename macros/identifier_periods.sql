@@ -1,7 +1,8 @@
 {#
 Which customer an identifier leads to at which time: the rest of a model's CTEs, the last of which
 is called periods. claims: a CTE with one row per identifier and customer who has or had it
-(identifier_hash, identifier_type, customer_id, valid_from, valid_until).
+(identifier_hash, identifier_type, customer_id, valid_from, valid_until); customer_id is empty for
+somebody who was erased, whose periods lead to nobody.
 
 What one customer has had alone is theirs for all time. What several have had is theirs in turn: a
 period lasts until the next customer has the identifier, the first one begins long ago, and while
@@ -76,7 +77,7 @@ periods as (
     select
         identifier_hash,
         identifier_type,
-        customer_id,
+        nullif(customer_id, '') as customer_id,
         false as is_ambiguous,
         {{ long_ago() }} as valid_from,
         {{ end_of_time() }} as valid_until
@@ -86,7 +87,7 @@ periods as (
     select
         handovers.identifier_hash,
         owned.identifier_type,
-        handovers.customer_id,
+        nullif(handovers.customer_id, '') as customer_id,
         handovers.is_ambiguous,
         case when handovers.moment_number = 1 then {{ long_ago() }} else handovers.moment end
             as valid_from,

@@ -9,7 +9,7 @@ accounts as (
 versions as (
     select * from {{ ref("int_identifier_versions") }}
     where
-        holder_type = 'account'
+        holder_type in ('account', 'erased account')
         and email_hash is not null
 ),
 
@@ -49,6 +49,17 @@ every_claim as (
     where
         versions.replaced_at is null
         and accounts.replaced_at is null
+    union all
+    select
+        email_hash as identifier_hash,
+        'email' as identifier_type,
+        holder_id as customer_id,
+        valid_from,
+        valid_until
+    from versions
+    where
+        replaced_at is null
+        and holder_type = 'erased account'
 ),
 
 claims as (

@@ -13,7 +13,7 @@ cards as (
 versions as (
     select * from {{ ref("int_identifier_versions") }}
     where
-        holder_type = 'card'
+        holder_type in ('card', 'erased card')
         and email_hash is not null
 ),
 
@@ -53,16 +53,17 @@ claims as (
     select
         versions.email_hash as identifier_hash,
         'email' as identifier_type,
-        cards.customer_id,
+        coalesce(cards.customer_id, versions.holder_id) as customer_id,
         versions.valid_from,
         versions.valid_until
     from versions
-    inner join cards on versions.holder_id = cards.member_id
+    left join cards
+        on versions.holder_id = cards.member_id
+        and cards.replaced_at is null
     left join of_accounts on versions.email_hash = of_accounts.identifier_hash
     where
         versions.replaced_at is null
-        and cards.replaced_at is null
-        and cards.customer_id is not null
+        and (cards.customer_id is not null or versions.holder_type = 'erased card')
         and of_accounts.identifier_hash is null
     {% if is_incremental() %}
         and versions.email_hash in (select identifier_hash from looked_at)
