@@ -299,10 +299,13 @@ demo's salt is public.
     {% set erased = load_relation(relation_of("int_erased_identifiers")) %}
     {% set is_kept = not flags.FULL_REFRESH
         or erased and run_query("select 1 from " ~ erased ~ " limit 1").rows %}
-    {% set present = salt_fingerprint() %}
+    {% set present, changed = salt_fingerprint(), [] %}
     {% for settings in (run_query("select distinct settings from " ~ marks).columns[0].values()
-        if marks and is_kept else []) %}
+        if marks else []) %}
         {% if settings and fromjson(settings).get("salt", present) != present %}
+            {% do changed.append(settings) %}
+        {% endif %}
+        {% if changed and is_kept %}
             {% do exceptions.raise_compiler_error(
                 "The salt (ENGAGEMENT_SALT) is not the one that the tables were built with. "
                 ~ ("The list of erased customers holds hashes made with it and outlives a full"
@@ -311,4 +314,13 @@ demo's salt is public.
             ) %}
         {% endif %}
     {% endfor %}
+    {# A full refresh keeps the table otherwise. #}
+    {% set versions = load_relation(own_relation_of("int_identifier_versions")) %}
+    {% if changed and versions %}
+        {% do adapter.drop_relation(versions) %}
+        {% do log(
+            "The salt has changed: former e-mail addresses that only earlier runs have seen are"
+            ~ " forgotten.", info=true
+        ) %}
+    {% endif %}
 {% endmacro %}

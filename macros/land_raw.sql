@@ -226,9 +226,10 @@ same. None where no name is close.
     {% for column, (name, type, wanted, value, readable) in doubtful.items() %}
         {% set known, read, example = seen[3 * loop.index0], seen[3 * loop.index0 + 1],
             seen[3 * loop.index0 + 2] %}
-        {% set is_load_time = column == "_loaded_at" and read == known %}
+        {% set is_convertible = read == known
+            and (column == "_loaded_at" or is_decimal_id(column, type)) %}
         {% set may_be_text = found.is_text or column == "_is_deleted" %}
-        {% if known > 0 and not is_load_time and (read == 0 or not may_be_text) %}
+        {% if known > 0 and not is_convertible and (read == 0 or not may_be_text) %}
             {% do problems.append(
                 table ~ ": column " ~ name ~ " has type "
                 ~ ("text" if found.is_text else type) ~ ", the contract wants " ~ wanted

@@ -55,8 +55,8 @@ cookie is a placeholder are those of one visitor. Text is stripped: no cookie be
 
 
 {#
-Whether an identifier is a placeholder, in upper or lower case, as SQL. By length first, as few ids have
-the length of a placeholder.
+Whether an identifier is a placeholder, in upper or lower case, as SQL. By length first, as few ids
+have the length of a placeholder.
 #}
 {% macro is_placeholder(column) %}
     {% set whole, local_parts = {}, [] %}

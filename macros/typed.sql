@@ -6,7 +6,12 @@ around it already.
 #}
 {% macro typed(column, found, wanted, source_name, name, is_stripped=false) %}
     {% set zone = var("source_timezones").get(source_name) %}
-    {% if wanted == "varchar" %}
+    {% if wanted == "varchar" and is_decimal_id(name, found) %}
+        {{ return(
+            "case when " ~ column ~ " = floor(" ~ column ~ ") and abs(" ~ column
+            ~ ") < 9007199254740992 then " ~ as_text("cast(" ~ column ~ " as bigint)") ~ " end"
+        ) }}
+    {% elif wanted == "varchar" %}
         {% set text = column if is_stripped else stripped(as_text(column)) %}
         {% set text = identifier_text(text) if name.endswith("_id") or name == "email" else text %}
         {{ return("nullif(" ~ text ~ ", '')") }}
@@ -19,6 +24,16 @@ around it already.
     {% else %}
         {{ return("try_cast(" ~ column ~ " as " ~ wanted ~ ")") }}
     {% endif %}
+{% endmacro %}
+
+
+{#
+Whether a column of ids has decimal numbers: pandas writes integers so where some are missing. They
+are exact up to 2^53.
+#}
+{% macro is_decimal_id(name, found) %}
+    {% set type = (found or "").split("(")[0] | lower %}
+    {{ return(name.endswith("_id") and type in ["double", "float", "decimal"]) }}
 {% endmacro %}
 
 

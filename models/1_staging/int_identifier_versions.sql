@@ -1,4 +1,4 @@
--- Over 100 lines: what is remembered of addresses, and what erasure leaves of it, stand in one place.
+-- Over 100 lines: what is remembered of addresses, and what erasure leaves, stand in one place.
 -- Kept by full refreshes: raw tables that are updated in place do not hold former addresses.
 {{ config(
     unique_key=[

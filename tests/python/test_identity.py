@@ -358,3 +358,25 @@ def test_an_erased_customers_time_with_an_address_is_not_the_next_ones(moved, tm
         where replaced_at is null and holder_id in ('', 'finn') group by all""") == [
         ("erased account", 1)
     ]
+
+
+def test_ids_in_a_column_of_decimal_numbers_are_integers_or_stop_the_build(tmp_path):
+    """pandas writes the ids 900 and 901 as 900.0 and 901.0 where a third one is missing."""
+    path = tmp_path / "raw" / "raw_crm" / "service_tickets.parquet"
+    path.parent.mkdir(parents=True)
+    rows = """
+        select 't' || {id} as ticket_id, {id}::double as customer_id,
+            timestamp '2026-05-08' as opened_at, timestamp '2026-06-16' as _loaded_at
+        from (values (900), ({other})) as tickets (id)"""
+    project = Project(tmp_path / "build", tmp_path / "raw", variables=VARIABLES)
+    select = ("build", "--select", "+stg_crm__service_tickets")
+    for other, is_right in [("901", True), ("901.5", False)]:
+        duckdb.sql(f"copy ({rows.format(id='id', other=other)}) to '{path}' (format parquet)")
+        done = project.attempt(*select)
+        assert (done.returncode == 0) == is_right, done.stdout
+        if is_right:
+            assert project.ask(
+                "select customer_id from engagement_staging.stg_crm__service_tickets order by all"
+            ) == [("900",), ("901",)]
+        else:
+            assert "column customer_id has type DOUBLE" in done.stdout
