@@ -186,7 +186,7 @@ same. None where no name is close.
     {% set problems = [] %}
     {% set expressions = [] %}
     {% set unreadable = [] %}
-    {% set identifiers = [] %}
+    {% set values, placeholders = {}, {} %}
     {% set types = {} %}
     {% if found and found.problem %}{{ return([found.problem]) }}{% endif %}
     {% if found %}
@@ -203,7 +203,7 @@ same. None where no name is close.
         {% set wanted = column.data_type %}
         {% set type = types.get(name) %}
         {% set value = quoted_name(name) %}
-        {% set value = csv_value(value) if found and found.is_text else value %}
+        {% set value = csv_value(value, column.name) if found and found.is_text else value %}
         {# The loader writes the time of a load, and writes UTC. #}
         {% set clock = source.source_name if column.name != "_loaded_at" else none %}
         {% set readable = typed(value, type, wanted, clock, column.name, found.is_text) if type %}
@@ -217,10 +217,24 @@ same. None where no name is close.
         {% endif %}
         {% set type_name = dbt.type_string() if wanted == "varchar" else wanted %}
         {% set absent = "cast(null as " ~ type_name ~ ")" %}
-        {% do expressions.append((readable if type else absent) ~ " as " ~ column.name) %}
+        {% do values.update({column.name: readable if type else absent}) %}
         {% if type and column.name in person_columns() %}
-            {% do identifiers.append(column.name) %}
+            {% do placeholders.update({column.name: is_placeholder(
+                identifier_text(value, type, column.name, found.is_text)
+            )}) %}
         {% endif %}
+    {% endfor %}
+    {% for name, value in values.items() %}
+        {# Text is stripped: no cookie begins with a space. #}
+        {% set other = source.columns[name].config.meta.get("placeholder_as") %}
+        {% do expressions.append(
+            (value if not other or name not in placeholders else "case when " ~ placeholders[name]
+                ~ " then ' login ' || " ~ values[other] ~ " else " ~ value ~ " end")
+            ~ " as " ~ name
+        ) %}
+    {% endfor %}
+    {% for name, condition in placeholders.items() %}
+        {% do expressions.append(condition ~ " as _placeholder_" ~ name) %}
     {% endfor %}
     {% set seen = values_seen(doubtful, found) if doubtful else [] %}
     {% for column, (name, type, wanted, value, readable) in doubtful.items() %}
@@ -259,14 +273,10 @@ same. None where no name is close.
         {% endfor %}
         {% set rows = ruled_rows(
             source,
-            without_placeholders(
-                source,
-                "select " ~ expressions | join(", ")
-                ~ (" from " ~ found["from"] if found else " where false"),
-                identifiers,
-            ),
+            "select " ~ expressions | join(", ")
+            ~ (" from " ~ found["from"] if found else " where false"),
             unreadable,
-            identifiers,
+            placeholders,
         ) %}
         {% set malformed = malformed_lines(source, found) %}
         {% do run_query(

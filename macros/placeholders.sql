@@ -17,71 +17,21 @@ required, else as a value that is read as null. The list is seeds/placeholder_id
 
 
 {#
-The typed rows of a raw table with null in place of placeholders, as a query, and with a flag
-_placeholder_<column> for each of the identifiers. Where the contract says what stands in for a
-placeholder (config: {meta: {placeholder_as: login_id}}), that does: events with one login whose
-cookie is a placeholder are those of one visitor. Text is stripped: no cookie begins with a space.
+Whether an identifier (identifier_text) is a placeholder, as SQL.
 #}
-{% macro without_placeholders(source, typed, identifiers) %}
-    {% if not identifiers %}{{ return(typed) }}{% endif %}
-    {% set expressions = [] %}
-    {% for name in identifiers %}
-        {% set other = source.columns[name].config.meta.get("placeholder_as") %}
-        {% set is_known = "not _placeholder_" ~ other if other in identifiers else "true" %}
-        {% do expressions.append(
-            "case when not _placeholder_" ~ name ~ " then " ~ name
-            ~ (" when " ~ is_known ~ " then ' login ' || " ~ login_text(other) if other)
-            ~ " end as " ~ name
-        ) %}
-    {% endfor %}
-    {% set flags = [] %}
-    {% for name in identifiers %}
-        {% do flags.append(is_placeholder(name) ~ " as _placeholder_" ~ name) %}
-    {% endfor %}
-    {{ return(
-        "select " ~ adapter.dispatch("all_columns_with")("flagged", expressions, identifiers)
-        ~ " from (select *, " ~ flags | join(", ") ~ " from (" ~ typed ~ ") as found) as flagged"
-    ) }}
-{% endmacro %}
-
-{# All columns of a relation, some of them by other expressions. #}
-{% macro duckdb__all_columns_with(relation, expressions, names) %}
-    {{- return(relation ~ ".* replace (" ~ expressions | join(", ") ~ ")") -}}
-{% endmacro %}
-
-{% macro spark__all_columns_with(relation, expressions, names) %}
-    {{- return(relation ~ ".* except (" ~ names | join(", ") ~ "), " ~ expressions | join(", ")) -}}
+{% macro is_placeholder(text) %}
+    {{- return(matches_pattern(text, "^(?i:" ~ placeholder_pattern() ~ ")$")) -}}
 {% endmacro %}
 
 
-{#
-Whether an identifier is a placeholder, in upper or lower case, as SQL. By length first, as few ids
-have the length of a placeholder.
-#}
-{% macro is_placeholder(column) %}
-    {% set whole, local_parts = {}, [] %}
+{# The placeholders as a regular expression, for texts in upper or lower case. #}
+{% macro placeholder_pattern() %}
+    {% set parts = [] %}
     {% for text in placeholders() %}
-        {% if text.endswith("@") %}
-            {% do local_parts.append(
-                "when lower(" ~ column ~ ") like " ~ text_literal(text ~ "%") ~ " then true"
-            ) %}
-        {% else %}
-            {% do whole.setdefault(text | length, []).append(text_literal(text)) %}
-        {% endif %}
+        {% set escaped = modules.re.escape(text) %}
+        {% do parts.append(escaped ~ (".*" if text.endswith("@") else "(?:[.]0+)?")) %}
     {% endfor %}
-    {% set lengths = [] %}
-    {% for length, texts in whole.items() %}
-        {% do lengths.append(
-            "when " ~ length ~ " then case lower(" ~ column ~ ") when "
-            ~ texts | join(" then true when ") ~ " then true else false end"
-        ) %}
-    {% endfor %}
-    {% set is_address = "case " ~ local_parts | join(" ") ~ " else false end" if local_parts
-        else "false" %}
-    {{ return(
-        "case when " ~ column ~ " like '%@%' then " ~ is_address ~ " else case length(" ~ column
-        ~ ") " ~ lengths | join(" ") ~ " else false end end"
-    ) }}
+    {{- return(parts | join("|")) -}}
 {% endmacro %}
 
 

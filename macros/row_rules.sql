@@ -11,13 +11,16 @@ read as null. So that what cannot be read never counts as consent, three setting
     load_time_when: condition  an unusable time is read as the load time, and the row counts
     optional_when: condition   the required value may be missing
 
-unreadable: the columns with a flag _unreadable_<column>; identifiers: those with a flag
+Another one says what stands in for a placeholder (placeholder_as: login_id): events with one login
+whose cookie is a placeholder are those of one visitor.
+
+unreadable: the columns with a flag _unreadable_<column>; placeholders: those with a flag
 _placeholder_<column> (placeholders.sql).
 
     - name: engaged_seconds        -> {"column": "engaged_seconds", "code": "out_of_range",
       config: {meta: {minimum: 0}}     "is_row": false, "condition": "(engaged_seconds < 0 or ..."}
 #}
-{% macro row_rules(source, unreadable, identifiers) %}
+{% macro row_rules(source, unreadable, placeholders) %}
     {% set rules = [] %}
     {% if "_is_deleted" in unreadable %}
         {% do rules.append({
@@ -57,7 +60,7 @@ _placeholder_<column> (placeholders.sql).
         {% if name in unreadable %}
             {% do found.append(["unreadable_value", "_unreadable_" ~ name]) %}
         {% endif %}
-        {% if name in identifiers %}
+        {% if name in placeholders %}
             {% do found.append(["placeholder", "_placeholder_" ~ name]) %}
         {% endif %}
         {% if meta.get("required") %}
@@ -155,8 +158,8 @@ load time as it landed, for bounds that skip parts of files), _landed (the row a
 
 typed: a query with the columns, typed, the flags of unreadable values and placeholders and _landed.
 #}
-{% macro ruled_rows(source, typed, unreadable, identifiers) %}
-    {% set rules = row_rules(source, unreadable, identifiers) %}
+{% macro ruled_rows(source, typed, unreadable, placeholders) %}
+    {% set rules = row_rules(source, unreadable, placeholders) %}
     {% set values = rules | rejectattr("is_row") | list %}
     {% set of_loads = rules | selectattr("column", "equalto", "_loaded_at") | list %}
     {% set of_deletions = rules | selectattr("column", "equalto", "_is_deleted") | list %}

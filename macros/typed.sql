@@ -6,14 +6,10 @@ around it already.
 #}
 {% macro typed(column, found, wanted, source_name, name, is_stripped=false) %}
     {% set zone = var("source_timezones").get(source_name) %}
-    {% if wanted == "varchar" and is_decimal_id(name, found) %}
-        {{ return(
-            "case when " ~ column ~ " = floor(" ~ column ~ ") and abs(" ~ column
-            ~ ") < 9007199254740992 then " ~ as_text("cast(" ~ column ~ " as bigint)") ~ " end"
-        ) }}
+    {% if wanted == "varchar" and is_identifier(name) %}
+        {{ return(identifier(identifier_text(column, found, name, is_stripped), name)) }}
     {% elif wanted == "varchar" %}
         {% set text = column if is_stripped else stripped(as_text(column)) %}
-        {% set text = identifier_text(text) if name.endswith("_id") or name == "email" else text %}
         {{ return("nullif(" ~ text ~ ", '')") }}
     {% elif wanted == "timestamp" %}
         {{ return(adapter.dispatch("typed_timestamp")(column, found, zone)) }}
@@ -39,13 +35,15 @@ are exact up to 2^53.
 
 {#
 A text without the blanks around it: spaces, no-break spaces, tabs, line breaks, zero-width
-characters and byte order marks. Most texts have none, which a look at both ends tells.
+characters and byte order marks. Most texts have none, which a look at both ends tells. also: a
+pattern of what else is removed where there are others than ASCII characters.
 #}
-{% macro stripped(text) %}
+{% macro stripped(text, also="") %}
     {{ return(
         "case when " ~ text ~ " >= '!' and right(" ~ text ~ ", 1) >= '!' and " ~ is_ascii(text)
-        ~ " then " ~ text ~ " else "
-        ~ without_pattern(text, "^[\\p{Z}\\p{Cc}\\p{Cf}]+|[\\p{Z}\\p{Cc}\\p{Cf}]+$") ~ " end"
+        ~ " then " ~ text ~ " else " ~ without_pattern(
+            text, "^[\\p{Z}\\p{Cc}\\p{Cf}]+|[\\p{Z}\\p{Cc}\\p{Cf}]+$" ~ also
+        ) ~ " end"
     ) }}
 {% endmacro %}
 
@@ -76,17 +74,36 @@ characters and byte order marks. Most texts have none, which a look at both ends
 {% endmacro %}
 
 
-{#
-An identifier as it is compared with others: without zero-width characters, and an id that a tool
-wrote as a decimal number as the integer. Zeros in front count: 007 and 7 are two ids.
+{# Whether a column of the raw contract holds identifiers. #}
+{% macro is_identifier(name) %}{{ return(name.endswith("_id") or name == "email") }}{% endmacro %}
 
-    123.0 -> 123, 123.45 -> 123.45
+
+{# An identifier as text, without blanks around it and zero-width characters within it. #}
+{% macro identifier_text(column, found, name, is_stripped) %}
+    {% if is_decimal_id(name, found) %}
+        {{ return(
+            "case when " ~ column ~ " = floor(" ~ column ~ ") and abs(" ~ column
+            ~ ") < 9007199254740992 then " ~ as_text("cast(" ~ column ~ " as bigint)") ~ " end"
+        ) }}
+    {% endif %}
+    {{ return(column if is_stripped else stripped(as_text(column), "|\\p{Cf}+")) }}
+{% endmacro %}
+
+
+{#
+An identifier as it is compared with others, null where it is blank or a placeholder. An id that a
+tool wrote as a decimal number is the integer; zeros in front count: 007 and 7 are two ids.
+
+    123.0 -> 123, 123.45 -> 123.45, undefined -> null
+
+Engines write an expression out wherever it is used, so it has the text as few times as it can.
 #}
-{% macro identifier_text(text) %}
+{% macro identifier(text, name) %}
+    {% set absent = "|" ~ placeholder_pattern() if name in person_columns() else "" %}
     {{ return(
-        "case when not " ~ is_ascii(text) ~ " then " ~ without_pattern(text, "\\p{Cf}+")
-        ~ " when " ~ text ~ " like '%.%0' then case when " ~ matches_pattern(text, "^[0-9]+[.]0+$")
-        ~ " then split_part(" ~ text ~ ", '.', 1) else " ~ text ~ " end else " ~ text ~ " end"
+        "case when " ~ matches_pattern(text, "^(?i:" ~ absent ~ "|[0-9]+[.]0+)$")
+        ~ " then case when not " ~ matches_pattern(text, "^(?i:" ~ absent ~ ")$")
+        ~ " then split_part(" ~ text ~ ", '.', 1) end else " ~ text ~ " end"
     ) }}
 {% endmacro %}
 
@@ -95,8 +112,8 @@ wrote as a decimal number as the integer. Zeros in front count: 007 and 7 are tw
 A value of a CSV file, trimmed. Null where it is empty or spells null: NULL in any case, as database
 clients write it, or \N.
 #}
-{% macro csv_value(column) %}
-    {% set text = stripped(column) %}
+{% macro csv_value(column, name) %}
+    {% set text = stripped(column, "|\\p{Cf}+" if is_identifier(name) else "") %}
     {{ return(
         "case when lower(" ~ text ~ ") in ('', 'null', " ~ text_literal("\\n") ~ ") then null else "
         ~ text ~ " end"

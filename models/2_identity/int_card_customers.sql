@@ -92,7 +92,7 @@ cards_of_accounts as (
     group by email_hash
 ),
 
-first_cards as (
+firsts as (
     select
         email_hash,
         member_id
@@ -115,9 +115,7 @@ matched as (
             when identifiers.identifier_hash is not null then identifiers.customer_id
             when cards_of_accounts.is_ambiguous then null
             when cards_of_accounts.email_hash is not null then cards_of_accounts.customer_id
-            else {{ dbt.concat(
-                ["'card:'", "coalesce(first_cards.member_id, addresses.member_id)"]
-            ) }}
+            else {{ dbt.concat(["'card:'", "coalesce(firsts.member_id, addresses.member_id)"]) }}
         end as customer_id,
         case
             when addresses.account_customer_id is not null then 'account'
@@ -126,7 +124,7 @@ matched as (
             when identifiers.identifier_hash is not null then 'email'
             when cards_of_accounts.is_ambiguous then 'ambiguous_email'
             when cards_of_accounts.email_hash is not null then 'email'
-            when first_cards.member_id != addresses.member_id then 'email'
+            when firsts.member_id != addresses.member_id then 'email'
             else 'card_only'
         end as matched_by
     from addresses
@@ -135,7 +133,7 @@ matched as (
         and {{ is_valid_at("addresses.address_from", "identifiers") }}
         and identifiers.replaced_at is null
     left join cards_of_accounts on addresses.email_hash = cards_of_accounts.email_hash
-    left join first_cards on addresses.email_hash = first_cards.email_hash
+    left join firsts on addresses.email_hash = firsts.email_hash
 )
 
 {{ keep_replaced("matched", "select member_id from looked_at") }}
