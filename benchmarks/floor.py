@@ -21,7 +21,7 @@ import yaml
 PROJECT = Path(__file__).resolve().parent.parent
 DIMENSIONS = ["recency", "frequency", "depth", "diversity", "participation", "advocacy"]
 SETTINGS = [
-    "longest_merge_chain", "session_gap_seconds", "event_gap_cap_seconds", "bot_events_per_day",
+    "session_gap_seconds", "event_gap_cap_seconds", "bot_events_per_day",
     "machine_response_seconds", "window_days", "half_life_days",
 ]  # fmt: skip
 

@@ -39,12 +39,11 @@ where not coalesce(_is_deleted, false) and from_customer_id != into_customer_id;
 -- Follow the merges to the account that is merged no further; of a circle, the least.
 create temp table account as
 with recursive walk as (
-    select account_id, next_id as reached_id, 1 as steps from merge
-    union all
-    select walk.account_id, merge.next_id, walk.steps + 1
+    select account_id, next_id as reached_id from merge
+    union
+    select walk.account_id, merge.next_id
     from walk
     inner join merge on merge.account_id = walk.reached_id
-    where walk.steps < getvariable('longest_merge_chain')
 ),
 
 ends as (

@@ -45,7 +45,7 @@ def main() -> None:
         raise SystemExit("this pipeline knows monthly score dates from the first activity on only")
     say("identity")
     crm = read_customers(raw)
-    account = follow_merges(raw, crm, settings["longest_merge_chain"])
+    account = follow_merges(raw, crm)
     identifiers = find_identifiers(crm, account)
     cards = match_cards(raw, account, identifiers)
     people = find_people(crm, account, cards)
@@ -146,7 +146,7 @@ def read_customers(raw: Path) -> pd.DataFrame:
     )
 
 
-def follow_merges(raw: Path, crm: pd.DataFrame, longest_chain: int) -> pd.Series:
+def follow_merges(raw: Path, crm: pd.DataFrame) -> pd.Series:
     """Account -> customer: the account that it was merged into in the end; of a circle, the least.
 
     Accounts are the index.
@@ -156,7 +156,9 @@ def follow_merges(raw: Path, crm: pd.DataFrame, longest_chain: int) -> pd.Series
     merges = merges[merges["from_customer_id"] != merges["into_customer_id"]]
     into = merges.set_index("from_customer_id")["into_customer_id"]
     reached, least = into, into
-    for _ in range(longest_chain - 1):
+    for _ in range(len(into)):
+        if not reached.isin(into.index).any():
+            break
         reached = reached.map(into).fillna(reached)
         least = least.where(least < reached, reached)
     ends = reached.where(~reached.isin(into.index), least)

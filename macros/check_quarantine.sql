@@ -3,15 +3,15 @@ Gate before staging, after rows went to quarantine: stops the run where too many
 are in quarantine, for one reason or for all reasons together, or too many values of a column are
 read as null. The message names table, column, reason and share. The limit is the var
 quarantine_limit, or a table's own (table_rule); a few rows (quarantine_tolerated_rows) never stop a
-run.
+run. A placeholder refers to nobody, so rows with one count against orphan_limit. Placeholders in
+optional columns never stop a run: trackers write them for everybody who is not logged in.
 #}
 {% macro check_quarantine() %}
     {% if execute %}
         {% set too_many = [] %}
         {% for row in run_query(quarantined_shares()).rows %}
-            {% set limit = table_rule(
-                row[0], row[1], "quarantine_limit", var("quarantine_limit")
-            ) %}
+            {% set rule = "orphan_limit" if row[2] == "placeholder" else "quarantine_limit" %}
+            {% set limit = table_rule(row[0], row[1], rule, var(rule)) %}
             {% if row[5] > row[6] * limit %}
                 {% do too_many.append(
                     row[0] ~ "." ~ row[1] ~ ": " ~ row[2]
@@ -28,7 +28,8 @@ run.
                 "Too much of the raw data cannot be used:\n  - " ~ too_many | join("\n  - ")
                 ~ "\nThe rows and the reasons are in " ~ this ~ " (column raw_row). Correct them at"
                 ~ " their source and land them again, correct the contract"
-                ~ " (models/1_staging/*/_*__sources.yml), or raise the var quarantine_limit."
+                ~ " (models/1_staging/*/_*__sources.yml), or raise the var quarantine_limit"
+                ~ " (of placeholders: orphan_limit)."
                 ~ " Nothing was staged or scored: the marts stay as they were."
             ) %}
         {% endif %}
@@ -53,7 +54,9 @@ all rows of the table; only those that are more than quarantine_tolerated_rows.
             is_row,
             row_count
         from {{ this }}
-        where split_part(reasons, ', ', {{ number }}) <> ''
+        where
+            split_part(reasons, ', ', {{ number }}) <> ''
+            and (is_row or split_part(reasons, ', ', {{ number }}) not like 'placeholder:%')
         {{ "union all" if not loop.last }}
         {% endfor %}
     ),
@@ -77,7 +80,7 @@ all rows of the table; only those that are more than quarantine_tolerated_rows.
             true as is_row,
             sum(row_count) as row_count
         from {{ this }}
-        where is_row
+        where is_row and reason_code <> 'placeholder'
         group by source_system, table_name
         having count(distinct reasons) > 1
     ),

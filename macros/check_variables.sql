@@ -46,7 +46,6 @@ the raw contract), the type of its values, and the names and rules of its inner 
         "scorecard_relations": {"type": "list"},
         "scorecard_version_relations": {"type": "list"},
         "engagement_level_relations": {"type": "list"},
-        "longest_merge_chain": at_least_one,
         "session_gap_seconds": {"type": "number", "above": 0},
         "session_id_gap_multiple": {"type": "number", "least": 1},
         "event_gap_cap_seconds": seconds,
@@ -68,6 +67,7 @@ the raw contract), the type of its values, and the names and rules of its inner 
 {% macro retired_variables() %}
     {{ return({
         "load_overlap_minutes": "late rows are found by their load day",
+        "longest_merge_chain": "chains of merges are followed to their end",
         "validation_date": "list the days in validation_dates",
         "bi_roles": "set +grants of the marts in dbt_project.yml",
     }) }}

@@ -110,41 +110,42 @@ raw tables no longer hold. None where it is not there yet.
 
 {#
 Every account that another was merged into, at whatever distance, as the query of a recursive CTE
-named reached (account_hash, reached_hash). links: a relation of (account_hash, into_hash).
+named reached (account_<by>, reached_<by>). links: a relation of (account_<by>, into_<by>). by: id
+or hash.
 #}
-{% macro reached_accounts(links) %}
-    {{ return(adapter.dispatch("reached_accounts")(links)) }}
+{% macro reached_accounts(links, by) %}
+    {{ return(adapter.dispatch("reached_accounts")(links, by)) }}
 {% endmacro %}
 
 {# A set: what is reached already is not followed again, so circles end. #}
-{% macro duckdb__reached_accounts(links) %}
+{% macro duckdb__reached_accounts(links, by) %}
     select
-        account_hash,
-        into_hash as reached_hash
+        account_{{ by }},
+        into_{{ by }} as reached_{{ by }}
     from {{ links }}
     union
     select
-        reached.account_hash,
-        links.into_hash as reached_hash
+        reached.account_{{ by }},
+        links.into_{{ by }} as reached_{{ by }}
     from reached
-    inner join {{ links }} as links on reached.reached_hash = links.account_hash
+    inner join {{ links }} as links on reached.reached_{{ by }} = links.account_{{ by }}
 {% endmacro %}
 
 {# Spark recurses by union all only: the path says what is reached already. #}
-{% macro spark__reached_accounts(links) %}
+{% macro spark__reached_accounts(links, by) %}
     select
-        account_hash,
-        into_hash as reached_hash,
-        into_hash as path
+        account_{{ by }},
+        into_{{ by }} as reached_{{ by }},
+        chr(31) || into_{{ by }} || chr(31) as path
     from {{ links }}
     union all
     select
-        reached.account_hash,
-        links.into_hash as reached_hash,
-        concat(reached.path, links.into_hash) as path
+        reached.account_{{ by }},
+        links.into_{{ by }} as reached_{{ by }},
+        reached.path || links.into_{{ by }} || chr(31) as path
     from reached
-    inner join {{ links }} as links on reached.reached_hash = links.account_hash
-    where instr(reached.path, links.into_hash) = 0
+    inner join {{ links }} as links on reached.reached_{{ by }} = links.account_{{ by }}
+    where instr(reached.path, chr(31) || links.into_{{ by }} || chr(31)) = 0
 {% endmacro %}
 
 
@@ -298,10 +299,13 @@ demo's salt is public.
     {% set erased = load_relation(relation_of("int_erased_identifiers")) %}
     {% set is_kept = not flags.FULL_REFRESH
         or erased and run_query("select 1 from " ~ erased ~ " limit 1").rows %}
-    {% set present = salt_fingerprint() %}
+    {% set present, changed = salt_fingerprint(), [] %}
     {% for settings in (run_query("select distinct settings from " ~ marks).columns[0].values()
-        if marks and is_kept else []) %}
+        if marks else []) %}
         {% if settings and fromjson(settings).get("salt", present) != present %}
+            {% do changed.append(settings) %}
+        {% endif %}
+        {% if changed and is_kept %}
             {% do exceptions.raise_compiler_error(
                 "The salt (ENGAGEMENT_SALT) is not the one that the tables were built with. "
                 ~ ("The list of erased customers holds hashes made with it and outlives a full"
@@ -310,4 +314,13 @@ demo's salt is public.
             ) %}
         {% endif %}
     {% endfor %}
+    {# A full refresh keeps the table otherwise. #}
+    {% set versions = load_relation(own_relation_of("int_identifier_versions")) %}
+    {% if changed and versions %}
+        {% do adapter.drop_relation(versions) %}
+        {% do log(
+            "The salt has changed: former e-mail addresses that only earlier runs have seen are"
+            ~ " forgotten.", info=true
+        ) %}
+    {% endif %}
 {% endmacro %}

@@ -193,7 +193,7 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
     {% set settings = {} %}
     {% for name in [
         "load_columns", "source_timezones", "business_timezone", "score_period", "window_days",
-        "half_life_days", "longest_merge_chain", "session_gap_seconds", "event_gap_cap_seconds",
+        "half_life_days", "session_gap_seconds", "event_gap_cap_seconds",
         "session_id_gap_multiple", "burned_points_are_negative",
         "bot_events_per_day", "machine_response_seconds", "reporting_currency",
         "earliest_date", "future_tolerance_hours", "bot_user_agent_relations",
@@ -201,7 +201,8 @@ is the hash of a text: the engine's. Whoever has rows found by other columns cha
         {% do settings.update({name: var(name)}) %}
     {% endfor %}
     {% for seed in graph.nodes.values() if seed.resource_type == "seed"
-        and seed.name in var("bot_user_agent_relations") + ["currency_rates"] %}
+        and seed.name in var("bot_user_agent_relations")
+            + ["currency_rates", "placeholder_identifiers"] %}
         {% do settings.update({"seeds/" ~ seed.name ~ ".csv": seed.checksum.checksum}) %}
     {% endfor %}
     {% set hashed = run_query("select " ~ key_hash("'key_hash, lookup_hash'")).rows[0][0] %}
@@ -758,7 +759,7 @@ and lookup_hash; a table that holds all its rows each time needs none.
             {{ run_time() }} as replaced_at
         from (select * from existing except select * from present) as gone
     ) as written
-    {{ "where false" if looked_at and is_idle() }}
+    {{ "where false" if looked_at and not model.sources and is_idle() }}
     {% endif %}
 {% endmacro %}
 

@@ -189,6 +189,7 @@ the same. None where no name is close.
     {% set problems = [] %}
     {% set expressions = [] %}
     {% set unreadable = [] %}
+    {% set values, placeholders = {}, {} %}
     {% set types = {} %}
     {% if found and found.problem %}{{ return([found.problem]) }}{% endif %}
     {% if found %}
@@ -206,10 +207,10 @@ the same. None where no name is close.
         {% set wanted = column.data_type %}
         {% set type = types.get(name) %}
         {% set value = quoted_name(name) %}
-        {% set value = csv_value(value) if found and found.is_text else value %}
+        {% set value = csv_value(value, column.name) if found and found.is_text else value %}
         {# The loader writes the time of a load, and writes UTC. #}
         {% set clock = source.source_name if column.name != "_loaded_at" else none %}
-        {% set readable = typed(value, type, wanted, clock) if type %}
+        {% set readable = typed(value, type, wanted, clock, column.name, found.is_text) if type %}
         {% if type and not is_readable_as(type, wanted) %}
             {% do doubtful.update({column.name: [name, type, wanted, value, readable]}) %}
         {% elif found and not type and column.config.meta.get("required") %}
@@ -220,15 +221,33 @@ the same. None where no name is close.
         {% endif %}
         {% set type_name = dbt.type_string() if wanted == "varchar" else wanted %}
         {% set absent = "cast(null as " ~ type_name ~ ")" %}
-        {% do expressions.append((readable if type else absent) ~ " as " ~ column.name) %}
+        {% do values.update({column.name: readable if type else absent}) %}
+        {% if type and column.name in person_columns() %}
+            {% do placeholders.update({column.name: is_placeholder(
+                identifier_text(value, type, column.name, found.is_text)
+            )}) %}
+        {% endif %}
+    {% endfor %}
+    {% for name, value in values.items() %}
+        {# Text is stripped: no cookie begins with a space. #}
+        {% set other = source.columns[name].config.meta.get("placeholder_as") %}
+        {% do expressions.append(
+            (value if not other or name not in placeholders else "case when " ~ placeholders[name]
+                ~ " then ' login ' || " ~ values[other] ~ " else " ~ value ~ " end")
+            ~ " as " ~ name
+        ) %}
+    {% endfor %}
+    {% for name, condition in placeholders.items() %}
+        {% do expressions.append(condition ~ " as _placeholder_" ~ name) %}
     {% endfor %}
     {% set seen = values_seen(doubtful, found) if doubtful else [] %}
     {% for column, (name, type, wanted, value, readable) in doubtful.items() %}
         {% set known, read, example = seen[3 * loop.index0], seen[3 * loop.index0 + 1],
             seen[3 * loop.index0 + 2] %}
-        {% set is_load_time = column == "_loaded_at" and read == known %}
+        {% set is_convertible = read == known
+            and (column == "_loaded_at" or is_decimal_id(column, type)) %}
         {% set may_be_text = found.is_text or column == "_is_deleted" %}
-        {% if known > 0 and not is_load_time and (read == 0 or not may_be_text) %}
+        {% if known > 0 and not is_convertible and (read == 0 or not may_be_text) %}
             {% do problems.append(
                 table ~ ": column " ~ name ~ " has type "
                 ~ ("text" if found.is_text else type) ~ ", the contract wants " ~ wanted
@@ -261,6 +280,7 @@ the same. None where no name is close.
             "select " ~ expressions | join(", ")
             ~ (" from " ~ found["from"] if found else " where false"),
             unreadable,
+            placeholders,
         ) %}
         {% set malformed = malformed_lines(source, found) %}
         {% do run_query(

@@ -11,12 +11,16 @@ read as null. So that what cannot be read never counts as consent, three setting
     load_time_when: condition  an unusable time is read as the load time, and the row counts
     optional_when: condition   the required value may be missing
 
-unreadable: the columns with a flag _unreadable_<column>.
+Another one says what stands in for a placeholder (placeholder_as: login_id): events with one login
+whose cookie is a placeholder are those of one visitor.
+
+unreadable: the columns with a flag _unreadable_<column>; placeholders: those with a flag
+_placeholder_<column> (placeholders.sql).
 
     - name: engaged_seconds        -> {"column": "engaged_seconds", "code": "out_of_range",
       config: {meta: {minimum: 0}}     "is_row": false, "condition": "(engaged_seconds < 0 or ..."}
 #}
-{% macro row_rules(source, unreadable) %}
+{% macro row_rules(source, unreadable, placeholders) %}
     {% set rules = [] %}
     {% if "_is_deleted" in unreadable %}
         {% do rules.append({
@@ -55,6 +59,9 @@ unreadable: the columns with a flag _unreadable_<column>.
         {% set found = [] %}
         {% if name in unreadable %}
             {% do found.append(["unreadable_value", "_unreadable_" ~ name]) %}
+        {% endif %}
+        {% if name in placeholders %}
+            {% do found.append(["placeholder", "_placeholder_" ~ name]) %}
         {% endif %}
         {% if meta.get("required") %}
             {% do found.append([
@@ -96,6 +103,13 @@ unreadable: the columns with a flag _unreadable_<column>.
         {% endif %}
         {% for code, condition in found %}
             {% set is_row = meta.get("required", false) and not meta.get("unusable_as") %}
+            {% if code == "placeholder" and is_row and meta.get("placeholder_as") %}
+                {% do rules.append({
+                    "column": name, "code": code, "is_row": false,
+                    "condition": condition ~ " and " ~ name ~ " is not null",
+                }) %}
+                {% set condition = condition ~ " and " ~ name ~ " is null" %}
+            {% endif %}
             {% if meta.get("load_time_when") %}
                 {% do rules.append({
                     "column": name, "code": code, "is_row": false,
@@ -142,10 +156,10 @@ aside), _rejected ("code:column" where the row is, else null), _set_aside (the s
 that is, comma-separated), _load_date (the UTC day of its load; see load_days.sql), _load_time (the
 load time as it landed, for bounds that skip parts of files), _landed (the row as it landed).
 
-typed: a query with the columns, typed, the flags of unreadable values and _landed.
+typed: a query with the columns, typed, the flags of unreadable values and placeholders and _landed.
 #}
-{% macro ruled_rows(source, typed, unreadable) %}
-    {% set rules = row_rules(source, unreadable) %}
+{% macro ruled_rows(source, typed, unreadable, placeholders) %}
+    {% set rules = row_rules(source, unreadable, placeholders) %}
     {% set values = rules | rejectattr("is_row") | list %}
     {% set of_loads = rules | selectattr("column", "equalto", "_loaded_at") | list %}
     {% set of_deletions = rules | selectattr("column", "equalto", "_is_deleted") | list %}
@@ -153,7 +167,7 @@ typed: a query with the columns, typed, the flags of unreadable values and _land
     select
         {% for column in source.columns.values() %}
         {% set unusable = values | selectattr("column", "equalto", column.name)
-            | map(attribute="condition") | list %}
+            | rejectattr("code", "equalto", "placeholder") | map(attribute="condition") | list %}
         {% if column.name == "_loaded_at" %}{% do unusable.append(is_bad_load) %}{% endif %}
         {% if unusable %}
         case when {{ unusable | join(" or ") }} then {{ unusable_as(column) }}

@@ -1,11 +1,16 @@
 {#
-A found column as its contract type: times in UTC, blank text as null. source_name: the source whose
-clock (var source_timezones) applies to times that state no zone; none: UTC.
+A found column as its contract type: times in UTC, text without blanks around it, blank text as
+null. source_name: the source whose clock (var source_timezones) applies to times that state no
+zone; none: UTC. name: the column's name in the contract. is_stripped: whether a text has no blanks
+around it already.
 #}
-{% macro typed(column, found, wanted, source_name) %}
+{% macro typed(column, found, wanted, source_name, name, is_stripped=false) %}
     {% set zone = var("source_timezones").get(source_name) %}
-    {% if wanted == "varchar" %}
-        {{ return("nullif(trim(" ~ as_text(column) ~ "), '')") }}
+    {% if wanted == "varchar" and is_identifier(name) %}
+        {{ return(identifier(identifier_text(column, found, name, is_stripped), name)) }}
+    {% elif wanted == "varchar" %}
+        {% set text = column if is_stripped else stripped(as_text(column)) %}
+        {{ return("nullif(" ~ text ~ ", '')") }}
     {% elif wanted == "timestamp" %}
         {{ return(adapter.dispatch("typed_timestamp")(column, found, zone)) }}
     {% elif wanted == "date" %}
@@ -19,13 +24,99 @@ clock (var source_timezones) applies to times that state no zone; none: UTC.
 
 
 {#
+Whether a column of ids has decimal numbers: pandas writes integers so where some are missing. They
+are exact up to 2^53.
+#}
+{% macro is_decimal_id(name, found) %}
+    {% set type = (found or "").split("(")[0] | lower %}
+    {{ return(name.endswith("_id") and type in ["double", "float", "decimal"]) }}
+{% endmacro %}
+
+
+{#
+A text without the blanks around it: spaces, no-break spaces, tabs, line breaks, zero-width
+characters and byte order marks. Most texts have none, which a look at both ends tells. also: a
+pattern of what else is removed where there are others than ASCII characters.
+#}
+{% macro stripped(text, also="") %}
+    {{ return(
+        "case when " ~ text ~ " >= '!' and right(" ~ text ~ ", 1) >= '!' and " ~ is_ascii(text)
+        ~ " then " ~ text ~ " else " ~ without_pattern(
+            text, "^[\\p{Z}\\p{Cc}\\p{Cf}]+|[\\p{Z}\\p{Cc}\\p{Cf}]+$" ~ also
+        ) ~ " end"
+    ) }}
+{% endmacro %}
+
+
+{# Whether a text has ASCII characters only, as SQL. #}
+{% macro is_ascii(text) %}{{- return(adapter.dispatch("is_ascii")(text)) -}}{% endmacro %}
+
+{% macro duckdb__is_ascii(text) %}
+    {{- return("length(" ~ text ~ ") = strlen(" ~ text ~ ")") -}}
+{% endmacro %}
+
+{% macro spark__is_ascii(text) %}
+    {{- return("length(" ~ text ~ ") = octet_length(" ~ text ~ ")") -}}
+{% endmacro %}
+
+
+{# A text without each part that matches a regular expression, as SQL. #}
+{% macro without_pattern(text, pattern) %}
+    {{- return(adapter.dispatch("without_pattern")(text, pattern)) -}}
+{% endmacro %}
+
+{% macro duckdb__without_pattern(text, pattern) %}
+    {{- return("regexp_replace(" ~ text ~ ", " ~ text_literal(pattern) ~ ", '', 'g')") -}}
+{% endmacro %}
+
+{% macro spark__without_pattern(text, pattern) %}
+    {{- return("regexp_replace(" ~ text ~ ", " ~ text_literal(pattern) ~ ", '')") -}}
+{% endmacro %}
+
+
+{# Whether a column of the raw contract holds identifiers. #}
+{% macro is_identifier(name) %}{{ return(name.endswith("_id") or name == "email") }}{% endmacro %}
+
+
+{# An identifier as text, without blanks around it and zero-width characters within it. #}
+{% macro identifier_text(column, found, name, is_stripped) %}
+    {% if is_decimal_id(name, found) %}
+        {{ return(
+            "case when " ~ column ~ " = floor(" ~ column ~ ") and abs(" ~ column
+            ~ ") < 9007199254740992 then " ~ as_text("cast(" ~ column ~ " as bigint)") ~ " end"
+        ) }}
+    {% endif %}
+    {{ return(column if is_stripped else stripped(as_text(column), "|\\p{Cf}+")) }}
+{% endmacro %}
+
+
+{#
+An identifier as it is compared with others, null where it is blank or a placeholder. An id that a
+tool wrote as a decimal number is the integer; zeros in front count: 007 and 7 are two ids.
+
+    123.0 -> 123, 123.45 -> 123.45, undefined -> null
+
+Engines write an expression out wherever it is used, so it has the text as few times as it can.
+#}
+{% macro identifier(text, name) %}
+    {% set absent = "|" ~ placeholder_pattern() if name in person_columns() else "" %}
+    {{ return(
+        "case when " ~ matches_pattern(text, "^(?i:" ~ absent ~ "|[0-9]+[.]0+)$")
+        ~ " then case when not " ~ matches_pattern(text, "^(?i:" ~ absent ~ ")$")
+        ~ " then split_part(" ~ text ~ ", '.', 1) end else " ~ text ~ " end"
+    ) }}
+{% endmacro %}
+
+
+{#
 A value of a CSV file, trimmed. Null where it is empty or spells null: NULL in any case, as database
 clients write it, or \N.
 #}
-{% macro csv_value(column) %}
+{% macro csv_value(column, name) %}
+    {% set text = stripped(column, "|\\p{Cf}+" if is_identifier(name) else "") %}
     {{ return(
-        "case when lower(trim(" ~ column ~ ")) in ('', 'null', " ~ text_literal("\\n")
-        ~ ") then null else trim(" ~ column ~ ") end"
+        "case when lower(" ~ text ~ ") in ('', 'null', " ~ text_literal("\\n") ~ ") then null else "
+        ~ text ~ " end"
     ) }}
 {% endmacro %}
 

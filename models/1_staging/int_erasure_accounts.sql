@@ -44,7 +44,7 @@ links as (
 ),
 
 reached as (
-    {{ reached_accounts("links") }}
+    {{ reached_accounts("links", "hash") }}
 ),
 
 -- The person is the account at the end; of a circle, its least.

@@ -25,6 +25,16 @@ customers as (
     from {{ seen }}
     where {{ somebody_asked() }}
     {% endif %}
+    {% set remembered = seen_by_staging("int_identifier_versions") %}
+    {% if remembered %}
+    union
+    select
+        holder_id as customer_id,
+        cast(null as {{ dbt.type_string() }}) as email,
+        email_hash
+    from {{ remembered }}
+    where holder_type = 'account' and {{ somebody_asked() }}
+    {% endif %}
 ),
 
 members as (
@@ -159,18 +169,36 @@ anonymous_cards as (
     where member_id is not null and member_id not in (select cards.identifier from cards)
 ),
 
+card_emails as (
+    select
+        member_id,
+        email,
+        email_hash
+    from members
+    {% set remembered = seen_by_staging("int_identifier_versions") %}
+    {% if remembered %}
+    union
+    select
+        holder_id as member_id,
+        cast(null as {{ dbt.type_string() }}) as email,
+        email_hash
+    from {{ remembered }}
+    where holder_type = 'card' and {{ somebody_asked() }}
+    {% endif %}
+),
+
 emails_of_cards as (
     select
         'email' as identifier_type,
-        members.email as identifier,
-        members.email_hash as identifier_hash,
+        card_emails.email as identifier,
+        card_emails.email_hash as identifier_hash,
         cards.customer_id,
         'raw_loyalty.members' as found_in,
         cards.account_hash,
         cards.person
-    from members
-    inner join cards on members.member_id = cards.identifier
-    where members.email_hash is not null
+    from card_emails
+    inner join cards on card_emails.member_id = cards.identifier
+    where card_emails.email_hash is not null
 )
 
 select * from owned

@@ -14,7 +14,12 @@ set_aside as (
         _load_date as load_date,
         coalesce(_rejected, _set_aside) as reasons,
         _rejected is not null as is_row,
-        {{ kept_text(raw.source_name, raw.table_name) }} as raw_row,
+        -- Many rows may have a placeholder for a login; they are counted as one.
+        case
+            when _rejected is null and replace(_set_aside, 'placeholder:', '') not like '%:%'
+                then null
+            else {{ kept_text(raw.source_name, raw.table_name) }}
+        end as raw_row,
         _loaded_at as loaded_at
     from {{ source(raw.source_name, raw.table_name) }}
     where

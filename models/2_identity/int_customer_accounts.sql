@@ -27,43 +27,34 @@ accounts as (
     where replaced_at is null
 ),
 
-account_merges as (
+links as (
     select
-        from_customer_id,
-        into_customer_id
+        from_customer_id as account_id,
+        into_customer_id as into_id
     from {{ ref("stg_crm__customer_merges") }}
     where
         replaced_at is null
         and from_customer_id != into_customer_id
 ),
 
-paths as (
-    select
-        from_customer_id as account_id,
-        into_customer_id as reached_id,
-        1 as merge_count
-    from account_merges
-    union all
-    select
-        paths.account_id,
-        account_merges.into_customer_id as reached_id,
-        paths.merge_count + 1 as merge_count
-    from paths
-    inner join account_merges on paths.reached_id = account_merges.from_customer_id
-    where paths.merge_count < {{ var("longest_merge_chain") }}
+reached as (
+    {{ reached_accounts("links", "id") }}
 ),
 
--- A circle of account_merges has no end: its accounts become the least of them.
+-- The end of the merges; a circle has none, so its accounts become the least of them.
 successors as (
     select
-        paths.account_id,
+        reached.account_id,
         coalesce(
-            min(case when account_merges.from_customer_id is null then paths.reached_id end),
-            min(paths.reached_id)
+            min(case when links.account_id is null then reached.reached_id end),
+            min(case when circles.account_id is not null then reached.reached_id end)
         ) as customer_id
-    from paths
-    left join account_merges on paths.reached_id = account_merges.from_customer_id
-    group by paths.account_id
+    from reached
+    left join links on reached.reached_id = links.account_id
+    left join reached as circles
+        on reached.reached_id = circles.account_id
+        and circles.account_id = circles.reached_id
+    group by reached.account_id
 ),
 
 every_account as (

@@ -1,3 +1,4 @@
+-- Over 100 lines: what accounts and cards say of a customer stands in one place.
 {{ config(unique_key="customer_id") }}
 
 with
@@ -12,6 +13,12 @@ looked_at as (
     inner join {{ ref("stg_crm__customers") }} as crm_customers
         on accounts.account_id = crm_customers.customer_id
     where crm_customers.written_at > {{ mark() }}
+    union
+    select accounts.customer_id
+    from {{ ref("int_customer_accounts") }} as accounts
+    inner join {{ ref("int_identifier_versions") }} as versions
+        on accounts.account_id = versions.holder_id
+    where versions.written_at > {{ mark() }}
     union
     select customer_id from {{ ref("int_card_customers") }}
     where written_at > {{ mark() }}
@@ -31,6 +38,18 @@ crm_customers as (
     where replaced_at is null
 ),
 
+-- When accounts were opened that were merged away and whose CRM rows have been deleted since.
+former_accounts as (
+    select
+        holder_id as account_id,
+        min(opened_at) as registered_at
+    from {{ ref("int_identifier_versions") }}
+    where
+        holder_type = 'account'
+        and replaced_at is null
+    group by holder_id
+),
+
 surviving_accounts as (
     select crm_customers.*
     from crm_customers
@@ -46,13 +65,16 @@ from_crm as (
         max(surviving_accounts.country) as country,
         max(surviving_accounts.birth_year) as birth_year,
         max(surviving_accounts.household_id) as household_id,
-        min(crm_customers.registered_at) as registered_at,
+        min(coalesce(crm_customers.registered_at, former_accounts.registered_at))
+            as registered_at,
         max(case when crm_customers.is_test then 1 else 0 end) = 1 as is_test,
         max(case when crm_customers.is_employee then 1 else 0 end) = 1 as is_employee
     from accounts
-    inner join crm_customers on accounts.account_id = crm_customers.customer_id
+    left join crm_customers on accounts.account_id = crm_customers.customer_id
+    left join former_accounts on accounts.account_id = former_accounts.account_id
     left join surviving_accounts on accounts.customer_id = surviving_accounts.customer_id
     group by accounts.customer_id
+    having count(crm_customers.customer_id) > 0
 ),
 
 from_cards as (

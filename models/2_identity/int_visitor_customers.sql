@@ -25,6 +25,7 @@ looked_at as (
         key="identifier_hash",
     ) }} as identifiers
         on changed_logins.login_hash = identifiers.identifier_hash
+        and {{ is_valid_at("changed_logins.started_at", "identifiers") }}
     left join {{ few_of(
         this, "channel, visitor_id", "select channel, visitor_id from changed_logins",
         key="channel, visitor_id",
@@ -83,6 +84,7 @@ known_uses as (
         is_incremental(), key="identifier_hash",
     ) }} as identifiers
         on visits.login_hash = identifiers.identifier_hash
+        and {{ is_valid_at("visits.started_at", "identifiers") }}
     where
         identifiers.customer_id is not null
         and identifiers.replaced_at is null

@@ -112,7 +112,9 @@ logins as (
         identifiers.customer_id,
         coalesce(identifiers.customer_id, visits.login_hash) as person
     from visits
-    left join identifiers on visits.login_hash = identifiers.identifier_hash
+    left join identifiers
+        on visits.login_hash = identifiers.identifier_hash
+        and {{ is_valid_at("visits.started_at", "identifiers") }}
 ),
 
 sessions as (

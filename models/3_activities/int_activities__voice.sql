@@ -79,6 +79,7 @@ from_logins as (
     from {{ ref("stg_web__reviews") }} as reviews
     left join {{ ref("int_customer_identifiers") }} as identifiers
         on reviews.login_hash = identifiers.identifier_hash
+        and {{ is_valid_at("reviews.reviewed_at", "identifiers") }}
         and identifiers.replaced_at is null
     where
         reviews.replaced_at is null

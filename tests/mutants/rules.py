@@ -260,7 +260,7 @@ SQL: dict[str, Edits] = {
         (rf'var\("({name})"\)', rf'(var("\1") {step})')
         for name in (
             "window_days", "half_life_days", "session_gap_seconds", "event_gap_cap_seconds",
-            "bot_events_per_day", "machine_response_seconds", "longest_merge_chain",
+            "bot_events_per_day", "machine_response_seconds",
         )
         for step in ("+ 1", "- 1")
     )),

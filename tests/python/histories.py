@@ -125,6 +125,10 @@ class History:
                 create table engagement_staging.int_erased_identifiers as
                 from increments.engagement_staging.int_erased_identifiers
                 where {has_vanished} or identifier_type <> 'contact'""")
+            # A full refresh keeps it, too: it holds addresses that raw files no longer hold.
+            connection.execute("""
+                create table engagement_staging.int_identifier_versions as
+                from increments.engagement_staging.int_identifier_versions""")
         return fresh.dbt("run", *(["--exclude=int_erased_identifiers"] if has_vanished else []))
 
     def _copy_seeds(self, project: Project) -> None:
