@@ -18,7 +18,7 @@ takes a hundred times as long.
 {# A user agent without the names of devices and browsers that resemble a bot's, as SQL. #}
 {% macro without_device_names(user_agent) %}
     {% set patterns = user_agent_patterns().devices %}
-    {{ return(without_pattern(user_agent, any_of(patterns)) if patterns else user_agent) }}
+    {{ return(without_pattern(user_agent, any_of(patterns), " ") if patterns else user_agent) }}
 {% endmacro %}
 
 
@@ -57,17 +57,3 @@ The patterns of the relations that the var bot_user_agent_relations names: {bots
 
 {# Several patterns as one. #}
 {% macro any_of(patterns) %}{{ return("(?:" ~ patterns | join(")|(?:") ~ ")") }}{% endmacro %}
-
-
-{# A text with a space in place of each match of a regular expression. #}
-{% macro without_pattern(text, pattern) %}
-    {{- return(adapter.dispatch("without_pattern")(text, pattern)) -}}
-{% endmacro %}
-
-{% macro duckdb__without_pattern(text, pattern) %}
-    {{- return("regexp_replace(" ~ text ~ ", " ~ text_literal(pattern) ~ ", ' ', 'g')") -}}
-{% endmacro %}
-
-{% macro spark__without_pattern(text, pattern) %}
-    {{- return("regexp_replace(" ~ text ~ ", " ~ text_literal(pattern) ~ ", ' ')") -}}
-{% endmacro %}

@@ -60,17 +60,18 @@ pattern of what else is removed where there are others than ASCII characters.
 {% endmacro %}
 
 
-{# A text without each part that matches a regular expression, as SQL. #}
-{% macro without_pattern(text, pattern) %}
-    {{- return(adapter.dispatch("without_pattern")(text, pattern)) -}}
+{# A text without each part that matches a regular expression, or with instead, as SQL. #}
+{% macro without_pattern(text, pattern, instead="") %}
+    {{- return(adapter.dispatch("without_pattern")(text, pattern, instead)) -}}
 {% endmacro %}
 
-{% macro duckdb__without_pattern(text, pattern) %}
-    {{- return("regexp_replace(" ~ text ~ ", " ~ text_literal(pattern) ~ ", '', 'g')") -}}
+{% macro duckdb__without_pattern(text, pattern, instead) %}
+    {{- return("regexp_replace(" ~ text ~ ", " ~ text_literal(pattern) ~ ", '" ~ instead
+        ~ "', 'g')") -}}
 {% endmacro %}
 
-{% macro spark__without_pattern(text, pattern) %}
-    {{- return("regexp_replace(" ~ text ~ ", " ~ text_literal(pattern) ~ ", '')") -}}
+{% macro spark__without_pattern(text, pattern, instead) %}
+    {{- return("regexp_replace(" ~ text ~ ", " ~ text_literal(pattern) ~ ", '" ~ instead ~ "')") -}}
 {% endmacro %}
 
 
