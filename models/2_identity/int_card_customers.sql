@@ -100,9 +100,8 @@ firsts as (
     where
         customer_id is null
         and email_hash is not null
-    qualify row_number() over (
-        partition by email_hash order by joined_at nulls last, member_id
-    ) = 1
+    qualify
+        row_number() over (partition by email_hash order by joined_at nulls last, member_id) = 1
 ),
 
 matched as (
