@@ -15,12 +15,17 @@ REASONS = {
     "unidentified": "of visitors, cards and receipts that belong to no known customer",
     "response_without_send": "responses to a message whose send is not known",
     "machine": "opens and clicks by machines",
+    "may_be_machine": "opens that no flag says a person made; they are no evidence",
     "bot": "visits by bots",
     "ambiguous_visitor": "visits of a browser or device that several customers use",
     "test_account": "of test accounts",
     "employee": "of employees",
     "no_consent": "on a channel before the customer gave consent again",
-    "return": "returned orders",
+    "return": "returns",
+    "returned": "orders that came back completely",
+    "reversal": "points entries that take an earlier one back",
+    "self_referral": "referrals of oneself",
+    "repeated_referral": "referrals of a friend who was referred before",
 }
 
 
