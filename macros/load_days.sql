@@ -31,6 +31,44 @@ run, because nothing tells when they change.
 
 
 {#
+Load days come from the engine as one text per table: "2026-10-31,120,2026-11-01 05:00:00,9876;...".
+Tens of thousands of rows of their own would take dbt seconds.
+#}
+{% macro days_as_text(columns) %}
+    {% set texts = [] %}
+    {% for column in columns %}
+        {% do texts.append("coalesce(" ~ as_text(column) ~ ", '')") %}
+    {% endfor %}
+    {{ return(dbt.listagg(texts | join(" || ',' || "), "';'")) }}
+{% endmacro %}
+
+
+{# The load days in such a text: {day: [the other columns, as text]}. #}
+{% macro days_from_text(text) %}
+    {% set days = {} %}
+    {% for entry in (text or "").split(";") if entry %}
+        {% set columns = entry.split(",") %}
+        {% do days.update({columns[0]: columns[1:]}) %}
+    {% endfor %}
+    {{ return(days) }}
+{% endmacro %}
+
+
+{# The entries of such a text as a query with one column, entry. #}
+{% macro entries_of_text(text) %}
+    {{ return(adapter.dispatch("entries_of_text")(text)) }}
+{% endmacro %}
+
+{% macro duckdb__entries_of_text(text) %}
+    {{- return("select unnest(string_split('" ~ text ~ "', ';')) as entry") -}}
+{% endmacro %}
+
+{% macro spark__entries_of_text(text) %}
+    {{- return("select explode(split('" ~ text ~ "', ';')) as entry") -}}
+{% endmacro %}
+
+
+{#
 The load days that each raw table has now: {"raw_crm.customers": {"2026-10-31": [rows, newest load
 time, checksum]}}. Asked once per run, with the first and last plausible time of what the rows tell
 of (read_once().raw_times).
@@ -42,17 +80,18 @@ of (read_once().raw_times).
         {% for raw in raw_sources() if load_relation(source(raw.source_name, raw.name)) %}
             {% set time = time_column(raw) %}
             {% do questions.append(
-                "select '" ~ raw.source_name ~ "." ~ raw.name ~ "', _load_date, count(*),"
-                ~ " max(_loaded_at), " ~ load_checksum() ~ ", min(" ~ time ~ "), max(" ~ time
-                ~ ") from "
-                ~ source(raw.source_name, raw.name) ~ " group by _load_date"
+                "select '" ~ raw.source_name ~ "." ~ raw.name ~ "', "
+                ~ days_as_text(["load_date", "rows_in", "newest_loaded_at", "load_checksum"])
+                ~ ", min(first_at), max(last_at) from (select _load_date as load_date,"
+                ~ " count(*) as rows_in, max(_loaded_at) as newest_loaded_at, "
+                ~ load_checksum() ~ " as load_checksum, min(" ~ time ~ ") as first_at, max(" ~ time
+                ~ ") as last_at from " ~ source(raw.source_name, raw.name)
+                ~ " group by _load_date) as days"
             ) %}
         {% endfor %}
         {% for row in run_query(questions | join(" union all ")).rows if questions %}
-            {% do found.setdefault(row[0], {}).update(
-                {row[1] | string: [row[2] | int, row[3], row[4]]}
-            ) %}
-            {% do times.setdefault(row[0], []).extend([row[5], row[6]] | select) %}
+            {% do found.update({row[0]: days_from_text(row[1])}) %}
+            {% do times.update({row[0]: [row[2], row[3]] | select | list}) %}
         {% endfor %}
         {% do known.update({"raw_load_days": found, "raw_times": times}) %}
     {% endif %}
@@ -79,7 +118,7 @@ of (read_once().raw_times).
 
 {#
 What int_raw_rows has to write: {"raw_crm.customers": {"days": [load days], "condition":
-which rows to count, as SQL, or none, "known": {day: [rows, newest load time, checksum]}}}.
+which rows to count, as SQL, or none, "known": days that are known, as text (days_as_text)}}.
 
 All load days have been asked for already, so those that differ from what int_raw_rows holds are
 written as they are known; the ones that are gone have no rows. Once somebody is erased, their rows
@@ -90,31 +129,32 @@ have to be counted again, to tell how many are erased: of all days in the run th
     {% set held, to_count = {}, {} %}
     {% if is_incremental() %}
         {% for row in run_query(
-            "select source_system || '.' || table_name, load_date, rows_in, newest_loaded_at,"
-            ~ " load_checksum from " ~ this ~ " where rows_in > 0"
+            "select source_system || '.' || table_name, "
+            ~ days_as_text(["load_date", "rows_in", "newest_loaded_at", "load_checksum"])
+            ~ " from " ~ this ~ " where rows_in > 0 group by 1"
         ).rows %}
-            {% do held.setdefault(row[0], {}).update(
-                {row[1] | string: [row[2] | int, row[3], row[4]]}
-            ) %}
+            {% do held.update({row[0]: days_from_text(row[1])}) %}
         {% endfor %}
     {% endif %}
+    {% set is_erasing, some_are_erased = has_new_erasures(), erased_until() %}
     {% for raw in raw_sources() %}
         {% set name = raw.source_name ~ "." ~ raw.name %}
         {% set present, before = raw_load_days().get(name, {}), held.get(name, {}) %}
-        {% set differing, gone = {}, {} %}
+        {% set differing, gone, known = [], [], [] %}
         {% for day, state in present.items()
-            if has_new_erasures() or day == "0001-01-01" or state != before.get(day) %}
-            {% do differing.update({day: state}) %}
+            if is_erasing or day == "0001-01-01" or state != before.get(day) %}
+            {% do differing.append(day) %}
+            {% do known.append(([day] + state) | join(",")) if not some_are_erased %}
         {% endfor %}
         {% for day in before if day not in present %}
-            {% do gone.update({day: [0, none, none]}) %}
+            {% do gone.append(day) %}
+            {% do known.append(day ~ ",0,,") %}
         {% endfor %}
         {% if differing or gone %}
-            {% set days = differing.keys() | list %}
             {% do to_count.update({name: {
-                "days": days + gone.keys() | list,
-                "condition": is_of_load_days(days) if erased_until() else none,
-                "known": gone if erased_until() else dict(differing, **gone),
+                "days": differing + gone,
+                "condition": is_of_load_days(differing) if some_are_erased else none,
+                "known": known | join(";"),
             }}) %}
         {% endif %}
     {% endfor %}
@@ -123,15 +163,22 @@ have to be counted again, to tell how many are erased: of all days in the run th
 
 
 {#
-int_raw_rows, read once per run by the models after it: [[source.table, day, rows, counted_at]].
+int_raw_rows, read once per run by the models after it: {source.table: {day: [rows, counted_at as
+text]}}, in the order of the days.
 #}
 {% macro counted_load_days() %}
     {% set known = read_once() %}
     {% if "counted_load_days" not in known %}
-        {% do known.update({"counted_load_days": run_query(
-            "select source_system || '.' || table_name, load_date, rows_in, counted_at from "
-            ~ relation_of("int_raw_rows") ~ " order by load_date"
-        ).rows}) %}
+        {% set counted = {} %}
+        {% set counted_at = "strftime(counted_at, '%Y-%m-%d %H:%M:%S.%f')" %}
+        {% for row in run_query(
+            "select source_system || '.' || table_name, "
+            ~ days_as_text(["load_date", "rows_in", counted_at]) ~ " from "
+            ~ relation_of("int_raw_rows") ~ " group by 1"
+        ).rows %}
+            {% do counted.update({row[0]: dict(days_from_text(row[1]) | dictsort)}) %}
+        {% endfor %}
+        {% do known.update({"counted_load_days": counted}) %}
     {% endif %}
     {{ return(known.counted_load_days) }}
 {% endmacro %}
@@ -148,12 +195,13 @@ before a day that did not change}. All days in a first build and in a run that e
     {% endif %}
     {% set changed, unchanged = [], [] %}
     {% set mark = mark_of(this.identifier, "processed_at") %}
-    {% for name, day, rows, counted_at in counted_load_days()
-        if name == source_name ~ "." ~ table_name %}
-        {% if not mark or counted_at > mark or (day | string == "0001-01-01" and rows) %}
-            {% do changed.append(day | string) %}
-        {% elif rows %}
-            {% do unchanged.append(day | string) %}
+    {% set mark = mark.strftime("%Y-%m-%d %H:%M:%S.%f") if mark else "" %}
+    {% for day, (rows, counted_at) in
+        counted_load_days().get(source_name ~ "." ~ table_name, {}).items() %}
+        {% if counted_at > mark or (day == "0001-01-01" and rows | int) %}
+            {% do changed.append(day) %}
+        {% elif rows | int %}
+            {% do unchanged.append(day) %}
         {% endif %}
     {% endfor %}
     {% set is_all = changed | length > 0 and not unchanged %}

@@ -18,7 +18,7 @@ landed: what raw_relations() returns, with the columns that land_raw_table() has
             {% if name in landed %}
                 {% set rows = {"count": 0} %}
                 {% for state in days.get(name, {}).values() %}
-                    {% do rows.update({"count": rows.count + state[0]}) %}
+                    {% do rows.update({"count": rows.count + state[0] | int}) %}
                 {% endfor %}
                 {% do total.update({"rows": total.rows + rows.count}) %}
                 {% do tables.append(

@@ -28,22 +28,12 @@ counted as (
     select
         '{{ source_name }}' as source_system,
         '{{ table_name }}' as table_name,
-        cast(load_day as date) as load_date,
-        cast(rows_in as bigint) as rows_in,
+        cast(split_part(entry, ',', 1) as date) as load_date,
+        cast(split_part(entry, ',', 2) as bigint) as rows_in,
         cast(0 as bigint) as rows_erased,
-        cast(newest as timestamp) as newest_loaded_at,
-        cast(checksum as {{ dbt.type_string() }}) as load_checksum
-    from (
-        values
-        {% for day, (rows_in, newest, checksum) in to_count.known.items() %}
-        (
-            '{{ day }}',
-            {{ rows_in }},
-            {{ "'" ~ newest ~ "'" if newest else "null" }},
-            {{ "'" ~ checksum ~ "'" if checksum else "null" }}
-        ){{ "," if not loop.last }}
-        {% endfor %}
-    ) as known (load_day, rows_in, newest, checksum)
+        cast(nullif(split_part(entry, ',', 3), '') as timestamp) as newest_loaded_at,
+        nullif(split_part(entry, ',', 4), '') as load_checksum
+    from ({{ entries_of_text(to_count.known) }}) as known
     {% endif %}
     {{ "union all" if to_count.known and not loop.last }}
     {% else %}
