@@ -189,7 +189,7 @@ the same. None where no name is close.
     {% set problems = [] %}
     {% set expressions = [] %}
     {% set unreadable = [] %}
-    {% set values, placeholders = {}, {} %}
+    {% set values, texts, placeholders = {}, {}, {} %}
     {% set types = {} %}
     {% if found and found.problem %}{{ return([found.problem]) }}{% endif %}
     {% if found %}
@@ -206,11 +206,14 @@ the same. None where no name is close.
         {% set name = load_columns.get(column.name[1:], column.name) | lower %}
         {% set wanted = column.data_type %}
         {% set type = types.get(name) %}
-        {% set value = quoted_name(name) %}
-        {% set value = csv_value(value, column.name) if found and found.is_text else value %}
+        {% set text = trimmed_text(
+            quoted_name(name), type, wanted, column.name, found.is_text
+        ) if type %}
+        {% do texts.update({column.name: text}) if text %}
+        {% set value = "_text_" ~ column.name if text else quoted_name(name) %}
         {# The loader writes the time of a load, and writes UTC. #}
         {% set clock = source.source_name if column.name != "_loaded_at" else none %}
-        {% set readable = typed(value, type, wanted, clock, column.name, found.is_text) if type %}
+        {% set readable = typed(value, type, wanted, clock, column.name) if type %}
         {% if type and not is_readable_as(type, wanted) %}
             {% do doubtful.update({column.name: [name, type, wanted, value, readable]}) %}
         {% elif found and not type and column.config.meta.get("required") %}
@@ -223,24 +226,23 @@ the same. None where no name is close.
         {% set absent = "cast(null as " ~ type_name ~ ")" %}
         {% do values.update({column.name: readable if type else absent}) %}
         {% if type and column.name in person_columns() %}
-            {% do placeholders.update({column.name: is_placeholder(
-                identifier_text(value, type, column.name, found.is_text)
-            )}) %}
+            {% do placeholders.update({column.name: is_placeholder(value)}) %}
         {% endif %}
     {% endfor %}
     {% for name, value in values.items() %}
         {# Text is stripped: no cookie begins with a space. #}
         {% set other = source.columns[name].config.meta.get("placeholder_as") %}
         {% do expressions.append(
-            (value if not other or name not in placeholders else "case when " ~ placeholders[name]
+            (value if not other or name not in placeholders else "case when _placeholder_" ~ name
                 ~ " then ' login ' || " ~ values[other] ~ " else " ~ value ~ " end")
             ~ " as " ~ name
         ) %}
     {% endfor %}
-    {% for name, condition in placeholders.items() %}
-        {% do expressions.append(condition ~ " as _placeholder_" ~ name) %}
-    {% endfor %}
-    {% set seen = values_seen(doubtful, found) if doubtful else [] %}
+    {% for name in placeholders %}{% do expressions.append("_placeholder_" ~ name) %}{% endfor %}
+    {% set rows = with_columns(
+        with_columns(found["from"], texts, "_text_"), placeholders, "_placeholder_"
+    ) if found %}
+    {% set seen = values_seen(doubtful, rows) if doubtful else [] %}
     {% for column, (name, type, wanted, value, readable) in doubtful.items() %}
         {% set known, read, example = seen[3 * loop.index0], seen[3 * loop.index0 + 1],
             seen[3 * loop.index0 + 2] %}
@@ -275,16 +277,16 @@ the same. None where no name is close.
                 (row_as_json(columns) if columns else as_text("null")) ~ " as " ~ name
             ) %}
         {% endfor %}
-        {% set rows = ruled_rows(
+        {% set ruled = ruled_rows(
             source,
             "select " ~ expressions | join(", ")
-            ~ (" from " ~ found["from"] if found else " where false"),
+            ~ (" from " ~ rows if found else " where false"),
             unreadable,
             placeholders,
         ) %}
         {% set malformed = malformed_lines(source, found) %}
         {% do run_query(
-            "create or replace view " ~ source.schema ~ "." ~ source.identifier ~ " as " ~ rows
+            "create or replace view " ~ source.schema ~ "." ~ source.identifier ~ " as " ~ ruled
             ~ (" union all by name select 'malformed_line:' as _rejected, csv_line as _landed, "
                 ~ no_load_day() ~ " as _load_date from " ~ malformed if malformed else "")
         ) %}
@@ -294,10 +296,26 @@ the same. None where no name is close.
 
 
 {#
+A relation with more columns, as a subquery. Each is computed once, however often what is built on
+it names it, and the text of a view stays short. columns: {name: SQL}.
+#}
+{% macro with_columns(relation, columns, prefix) %}
+    {% if not columns %}{{ return(relation) }}{% endif %}
+    {% set added = [] %}
+    {% for name, value in columns.items() %}
+        {% do added.append(value ~ " as " ~ prefix ~ name) %}
+    {% endfor %}
+    {{ return(
+        "(select *, " ~ added | join(", ") ~ " from " ~ relation ~ ") as with" ~ prefix ~ "columns"
+    ) }}
+{% endmacro %}
+
+
+{#
 For each column in doubt: how many values it has, how many can be read as its type, and the shape of
 one that cannot. The value itself may be personal and does not belong in a log.
 #}
-{% macro values_seen(doubtful, found) %}
+{% macro values_seen(doubtful, rows) %}
     {% set measures = [] %}
     {% for name, type, wanted, value, readable in doubtful.values() %}
         {% set text = as_text(value) %}
@@ -308,7 +326,7 @@ one that cannot. The value itself may be personal and does not belong in a log.
             )
         ) %}
     {% endfor %}
-    {{ return(run_query("select " ~ measures | join(", ") ~ " from " ~ found["from"]).rows[0]) }}
+    {{ return(run_query("select " ~ measures | join(", ") ~ " from " ~ rows).rows[0]) }}
 {% endmacro %}
 
 

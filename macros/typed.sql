@@ -1,16 +1,15 @@
 {#
 A found column as its contract type: times in UTC, text without blanks around it, blank text as
-null. source_name: the source whose clock (var source_timezones) applies to times that state no
-zone; none: UTC. name: the column's name in the contract. is_stripped: whether a text has no blanks
-around it already.
+null. column: as trimmed_text() gives it, where it does. source_name: the source whose clock (var
+source_timezones) applies to times that state no zone; none: UTC. name: the column's name in the
+contract.
 #}
-{% macro typed(column, found, wanted, source_name, name, is_stripped=false) %}
+{% macro typed(column, found, wanted, source_name, name) %}
     {% set zone = var("source_timezones").get(source_name) %}
     {% if wanted == "varchar" and is_identifier(name) %}
-        {{ return(identifier(identifier_text(column, found, name, is_stripped), name)) }}
+        {{ return(identifier(column, name)) }}
     {% elif wanted == "varchar" %}
-        {% set text = column if is_stripped else stripped(as_text(column)) %}
-        {{ return("nullif(" ~ text ~ ", '')") }}
+        {{ return("nullif(" ~ column ~ ", '')") }}
     {% elif wanted == "timestamp" %}
         {{ return(adapter.dispatch("typed_timestamp")(column, found, zone)) }}
     {% elif wanted == "date" %}
@@ -79,32 +78,37 @@ pattern of what else is removed where there are others than ASCII characters.
 {% macro is_identifier(name) %}{{ return(name.endswith("_id") or name == "email") }}{% endmacro %}
 
 
-{# An identifier as text, without blanks around it and zero-width characters within it. #}
-{% macro identifier_text(column, found, name, is_stripped) %}
+{#
+A found column as text without blanks around it, an identifier without zero-width characters within
+it either; none where the column is not read as text. is_text: whether it is of a CSV file.
+#}
+{% macro trimmed_text(column, found, wanted, name, is_text) %}
+    {% if is_text %}{{ return(csv_value(column, name)) }}{% endif %}
+    {% if wanted != "varchar" %}{{ return(none) }}{% endif %}
     {% if is_decimal_id(name, found) %}
         {{ return(
             "case when " ~ column ~ " = floor(" ~ column ~ ") and abs(" ~ column
             ~ ") < 9007199254740992 then " ~ as_text("cast(" ~ column ~ " as bigint)") ~ " end"
         ) }}
     {% endif %}
-    {{ return(column if is_stripped else stripped(as_text(column), "|\\p{Cf}+")) }}
+    {{ return(stripped(as_text(column), "|\\p{Cf}+" if is_identifier(name) else "")) }}
 {% endmacro %}
 
 
 {#
-An identifier as it is compared with others, null where it is blank or a placeholder. An id that a
-tool wrote as a decimal number is the integer; zeros in front count: 007 and 7 are two ids.
+An identifier as it is compared with others, null where it is blank or a placeholder (a column that
+may identify a person has a flag for that). An id that a tool wrote as a decimal number is the
+integer; zeros in front count: 007 and 7 are two ids.
 
     123.0 -> 123, 123.45 -> 123.45, undefined -> null
-
-Engines write an expression out wherever it is used, so it has the text as few times as it can.
 #}
 {% macro identifier(text, name) %}
-    {% set absent = "|" ~ placeholder_pattern() if name in person_columns() else "" %}
     {{ return(
-        "case when " ~ matches_pattern(text, "^(?i:" ~ absent ~ "|[0-9]+[.]0+)$")
-        ~ " then case when not " ~ matches_pattern(text, "^(?i:" ~ absent ~ ")$")
-        ~ " then split_part(" ~ text ~ ", '.', 1) end else " ~ text ~ " end"
+        "case when " ~ text ~ " = ''" ~ (" or _placeholder_" ~ name if name in person_columns()
+            else "")
+        ~ " then null when right(" ~ text ~ ", 1) = '0' and "
+        ~ matches_pattern(text, "^[0-9]+[.]0+$") ~ " then split_part(" ~ text ~ ", '.', 1) else "
+        ~ text ~ " end"
     ) }}
 {% endmacro %}
 
