@@ -214,6 +214,15 @@ the same. None where no name is close.
         {# The loader writes the time of a load, and writes UTC. #}
         {% set clock = source.source_name if column.name != "_loaded_at" else none %}
         {% set readable = typed(value, type, wanted, clock, column.name) if type %}
+        {% set spellings = column.config.meta.get("read_as") if type %}
+        {% if spellings %}
+            {% set whens = [] %}
+            {% for spelling, meaning in spellings.items() %}
+                {% do whens.append(" when '" ~ spelling ~ "' then '" ~ meaning ~ "'") %}
+            {% endfor %}
+            {% set readable = "case lower(" ~ readable ~ ")" ~ whens | join ~ " else " ~ readable
+                ~ " end" %}
+        {% endif %}
         {% if type and not is_readable_as(type, wanted) %}
             {% do doubtful.update({column.name: [name, type, wanted, value, readable]}) %}
         {% elif found and not type and column.config.meta.get("required") %}

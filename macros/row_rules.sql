@@ -11,7 +11,8 @@ read as null. So that what cannot be read never counts as consent, three setting
     load_time_when: condition  an unusable time is read as the load time, and the row counts
     optional_when: condition   the required value may be missing
 
-Another one says what stands in for a placeholder (placeholder_as: login_id): events with one login
+Another one lists other spellings of accepted values (read_as: {"true": "yes"}), which are read as
+these. Another one says what stands in for a placeholder (placeholder_as: login_id): events with one login
 whose cookie is a placeholder are those of one visitor.
 
 unreadable: the columns with a flag _unreadable_<column>; placeholders: those with a flag
