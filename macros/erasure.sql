@@ -230,6 +230,7 @@ followed; a run that failed early leaves tables that are not there yet.
                 )) %}
                 {% do run_query("update " ~ lines ~ " set csv_line = null") if lines %}
             {% endfor %}
+            {% do commit_writes() %}
         {% endif %}
     {% endif %}
 {% endmacro %}
@@ -300,8 +301,9 @@ demo's salt is public.
     {% set is_kept = not flags.FULL_REFRESH
         or erased and run_query("select 1 from " ~ erased ~ " limit 1").rows %}
     {% set present, changed = salt_fingerprint(), [] %}
-    {% for settings in (run_query("select distinct settings from " ~ marks).columns[0].values()
-        if marks else []) %}
+    {# Marks of an earlier version of the project may have no settings. #}
+    {% for row in (run_query("select * from " ~ marks).rows if marks else []) %}
+        {% set settings = row.dict().get("settings") %}
         {% if settings and fromjson(settings).get("salt", present) != present %}
             {% do changed.append(settings) %}
         {% endif %}

@@ -195,6 +195,19 @@ refresh is about to make invalid. A whole refresh begins with an empty table, of
                 ~ outdated | join("', '") ~ "']), " ~ run_time()
             ) %}
         {% endif %}
+        {% do commit_writes() %}
+    {% endif %}
+{% endmacro %}
+
+
+{#
+At the end of a hook that writes: commits. dbt begins a transaction where it looks for relations that
+it has not cached, and rolls back what a hook leaves open.
+#}
+{% macro commit_writes() %}
+    {% if target.type == "duckdb" %}
+        {% call statement("begin_unless_begun", auto_begin=true) %}select 1{% endcall %}
+        {% do adapter.commit() %}
     {% endif %}
 {% endmacro %}
 

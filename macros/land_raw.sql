@@ -31,6 +31,7 @@ column is text, so a value may be unreadable as its type, and a line may be malf
                 ~ "\nCorrect the files or the query that lands them, then run again."
             ) %}
         {% endif %}
+        {% do commit_writes() %}
         {% do say_inventory(landed) if flags.WHICH != "run-operation" %}
     {% endif %}
 {% endmacro %}
