@@ -933,7 +933,7 @@ from (
 inner join identifier using (login)
 where not coalesce(_is_deleted, false);
 
--- Everything that counts for somebody, with the score dates that it counts at. All rows pass by what
+-- Everything that counts for somebody, with the score dates that it counts at. All rows pass what
 -- they are joined with; guessed smaller than they are, DuckDB would hold them in memory instead.
 set disabled_optimizers = 'join_order,build_side_probe_side';
 

@@ -10,8 +10,9 @@ optional columns never stop a run: trackers write them for everybody who is not 
     {% if execute %}
         {% set too_many = [] %}
         {% for row in run_query(quarantined_shares()).rows %}
-            {% set rule = "orphan_limit" if row[2] == "placeholder" else "quarantine_limit" %}
-            {% set limit = table_rule(row[0], row[1], rule, var(rule)) %}
+            {% set limit = table_rule(row[0], row[1], "orphan_limit", var("orphan_limit"))
+                if row[2] == "placeholder"
+                else table_rule(row[0], row[1], "quarantine_limit", var("quarantine_limit")) %}
             {% if row[5] > row[6] * limit %}
                 {% do too_many.append(
                     row[0] ~ "." ~ row[1] ~ ": " ~ row[2]

@@ -61,8 +61,8 @@ holds nobody's score, and says why: no customer, no activity, or other dates tha
                 {% do periods.append(row[0] ~ ": from " ~ row[1] ~ " to " ~ row[2]) %}
             {% endfor %}
             {% do exceptions.raise_compiler_error(
-                "The reference period holds no period end at which a customer is scored, so there is"
-                ~ " nothing to normalise by:\n  - " ~ periods | join("\n  - ")
+                "The reference period holds no period end at which a customer is scored, so there"
+                ~ " is nothing to normalise by:\n  - " ~ periods | join("\n  - ")
                 ~ "\nThe activities of the data run from " ~ first_day ~ " to " ~ last_day
                 ~ ". Set the vars reference_start_date and reference_end_date, or the scorecard's"
                 ~ " own dates, to a time with whole periods (var score_period: "

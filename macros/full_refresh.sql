@@ -201,8 +201,8 @@ refresh is about to make invalid. A whole refresh begins with an empty table, of
 
 
 {#
-At the end of a hook that writes: commits. dbt begins a transaction where it looks for relations that
-it has not cached, and rolls back what a hook leaves open.
+At the end of a hook that writes: commits. dbt begins a transaction where it looks for relations
+that it has not cached, and rolls back what a hook leaves open.
 #}
 {% macro commit_writes() %}
     {% if target.type == "duckdb" %}

@@ -225,7 +225,9 @@ the same. None where no name is close.
                 ~ " end" %}
         {% endif %}
         {% if type and not is_readable_as(type, wanted) %}
-            {% do doubtful.update({column.name: [name, type, wanted, value, readable]}) %}
+            {# A decimal id that is no whole number has no text. #}
+            {% set known = quoted_name(name) if is_decimal_id(column.name, type) else value %}
+            {% do doubtful.update({column.name: [name, type, wanted, known, readable]}) %}
         {% elif found and not type and column.config.meta.get("required") %}
             {% do problems.append(
                 table ~ ": the required column " ~ name ~ " (" ~ wanted ~ ") is missing. Found: "

@@ -90,7 +90,7 @@ of (read_once().raw_times).
             ) %}
         {% endfor %}
         {% for row in run_query(questions | join(" union all ")).rows if questions %}
-            {% do found.update({row[0]: days_from_text(row[1])}) %}
+            {% do found.update({row[0]: days_from_text(row[1])}) if row[1] %}
             {% do times.update({row[0]: [row[2], row[3]] | select | list}) %}
         {% endfor %}
         {% do known.update({"raw_load_days": found, "raw_times": times}) %}

@@ -167,7 +167,8 @@ table lacks, and about tables without a load time. EL tools' own columns begin w
 
 {#
 After a build: the share of rows whose account, card, receipt or send is known, of each table where
-less than 99 % are, markets without customers, and the channels that are measurable on the newest score date.
+less than 99 % are, markets without customers, and the channels that are measurable on the newest
+score date.
 #}
 {% macro say_matches() %}
     {% set ran = results | selectattr("status", "equalto", "success")

@@ -12,8 +12,8 @@ read as null. So that what cannot be read never counts as consent, three setting
     optional_when: condition   the required value may be missing
 
 Another one lists other spellings of accepted values (read_as: {"true": "yes"}), which are read as
-these. Another one says what stands in for a placeholder (placeholder_as: login_id): events with one login
-whose cookie is a placeholder are those of one visitor.
+these. Another one says what stands in for a placeholder (placeholder_as: login_id): events with one
+login whose cookie is a placeholder are those of one visitor.
 
 unreadable: the columns with a flag _unreadable_<column>; placeholders: those with a flag
 _placeholder_<column> (placeholders.sql).

@@ -34,7 +34,7 @@ def personal_columns(manifest: dict) -> list[str]:
         if node["resource_type"] != "model" or not layer:
             continue
         for column in node["columns"]:
-            hashed = column.endswith("_hash") and int(layer[1]) > 2
+            hashed = column.endswith("_hash") and column != "key_hash" and int(layer[1]) > 2
             named = int(layer[1]) > 1 and re.fullmatch(rf"{PERSONAL}|.*_({SUFFIXES})", column)
             if (hashed or named) and f"{node['name']}.{column}" not in NAMES_OF_THINGS:
                 found.append(f"{node['name']}.{column}")
