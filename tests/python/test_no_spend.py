@@ -79,7 +79,6 @@ KNOWN_BY_ALL_COLUMNS = [
     r"coalesce\(cast\(length\(cast\((\w+) as \w+\)\) as \w+\) \|\| ':' \|\| "
     r"cast\(\1 as \w+\), '-'\)",
     r"\b(amount|points|quantity) nulls last",
-    r"else hash\([^()]*\) end",
     r"\bhash\([^()]*\)",
     r"\b(amount|points|quantity) < 0",
     r"least\(coalesce\(nullif\(abs\(quantity\), 0\), 1\.0e0\), 1\.0e6\)",
