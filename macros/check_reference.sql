@@ -11,8 +11,8 @@
 
 
 {#
-Gate before anything is fitted: stops the run where the reference period of a scorecard version
-holds nobody's score, and says why: no customer, no activity, or other dates than the data's.
+Gate before anything is fitted: stops the run where no customer has a score in the reference period
+of a scorecard version, and says why: no customer, no activity, or dates outside of the data.
 #}
 {% macro check_reference() %}
     {% set without = run_query(

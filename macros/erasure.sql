@@ -109,6 +109,24 @@ raw tables no longer hold. None where it is not there yet.
 
 
 {#
+The addresses that a kind of holder (account, card) is remembered to have had, to be added to the
+columns id, email and email_hash; empty before there is a memory.
+#}
+{% macro and_remembered_emails(holder_type) %}
+    {% set remembered = seen_by_staging("int_identifier_versions") %}
+    {% if remembered %}
+    union
+    select
+        holder_id,
+        cast(null as {{ dbt.type_string() }}) as email,
+        email_hash
+    from {{ remembered }}
+    where holder_type = '{{ holder_type }}' and {{ somebody_asked() }}
+    {% endif %}
+{% endmacro %}
+
+
+{#
 Every account that another was merged into, at whatever distance, as the query of a recursive CTE
 named reached (account_<by>, reached_<by>). links: a relation of (account_<by>, into_<by>). by: id
 or hash.

@@ -685,7 +685,7 @@ and sums a customer's rows at once.
 {#
 How a CTE is computed in a build from nothing, where the engine can be told: "once", and put down
 before what reads it begins, as stacked parts are before they are put in order (DuckDB 2.0 no longer
-spills a sort that has read all of one part of a union); "anew" for each that reads it. An
+spills a sort that has read all of one part of a union); "inline" for each that reads it. An
 increment's few rows need neither.
 #}
 {% macro computed(how) %}
@@ -693,7 +693,7 @@ increment's few rows need neither.
 {% endmacro %}
 
 {% macro duckdb__computed(how) %}
-    {{- return({"once": "materialized", "anew": "not materialized"}[how]) -}}
+    {{- return({"once": "materialized", "inline": "not materialized"}[how]) -}}
 {% endmacro %}
 
 {% macro spark__computed(how) %}{{- return("") -}}{% endmacro %}
@@ -1055,17 +1055,21 @@ is_vanished alone changes has no written_at here: it is updated in place, as no 
 {% endmacro %}
 
 
+{# In a hook at the end of a run: whether the run has built a model. #}
+{% macro was_built(model_name) %}
+    {% set built = results | selectattr("status", "equalto", "success")
+        | map(attribute="node.name") | list
+        if execute and flags.WHICH in ["run", "build"] else [] %}
+    {{ return(model_name in built) }}
+{% endmacro %}
+
+
 {#
 After a run: whom new rows concern, and at which dates everybody's score was computed; both since
 the segments were last written, as a run before this one may have been killed on the way to them.
 #}
 {% macro say_what_was_new() %}
-    {% set ran = [] %}
-    {% for result in results if result.status == "success" %}
-        {% do ran.append(result.node.name) %}
-    {% endfor %}
-    {% if execute and flags.WHICH in ["run", "build"] and "int_customer_segments" in ran
-        and target.type == "duckdb" %}
+    {% if was_built("int_customer_segments") and target.type == "duckdb" %}
         {% set since = "(select max(processed_since) from " ~ own_relation_of("int_marks")
             ~ " where model_name = 'int_customer_segments')" %}
         {% set touched = run_query(

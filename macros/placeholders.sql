@@ -68,11 +68,7 @@ it loads seeds. dbt reads null from a seed as an empty value, so it is no row of
 
 {# After a run: names the columns that hold placeholders, and how many. #}
 {% macro say_placeholders() %}
-    {% set ran = [] %}
-    {% for result in results if result.status == "success" %}
-        {% do ran.append(result.node.name) %}
-    {% endfor %}
-    {% if execute and flags.WHICH in ["run", "build"] and "int_quarantined_rows" in ran %}
+    {% if was_built("int_quarantined_rows") %}
         {% set questions, counts = [], [] %}
         {% for name in person_columns() %}
             {% do questions.append(

@@ -171,9 +171,8 @@ less than 99 % are, markets without customers, and the channels that are measura
 score date.
 #}
 {% macro say_matches() %}
-    {% set ran = results | selectattr("status", "equalto", "success")
-        | map(attribute="node.name") | list %}
-    {% if execute and flags.WHICH == "build" and "int_orphaned_rows" in ran %}
+    {% set is_build = execute and flags.WHICH == "build" %}
+    {% if is_build and was_built("int_orphaned_rows") %}
         {% set orphaned_rows, parts, many = relation_of("int_orphaned_rows"), [], [] %}
         {% for row in run_query(orphaned_shares(orphaned_rows, 0)).rows %}
             {% if row[3] > row[4] * 0.01 %}
@@ -194,8 +193,7 @@ score date.
             {% do log("WARNING: " ~ reason, info=true) %}
         {% endfor %}
     {% endif %}
-    {% if execute and flags.WHICH == "build" and "int_customers" in ran
-        and "int_scorecards" in ran %}
+    {% if is_build and was_built("int_customers") and was_built("int_scorecards") %}
         {% for row in run_query(
             "select distinct scorecard_version, market from " ~ relation_of("int_scorecards")
             ~ " where market <> '*' and market not in (select market from "
@@ -205,10 +203,9 @@ score date.
                 ~ ", but no customer is in it.", info=true) %}
         {% endfor %}
     {% endif %}
-    {% if execute and flags.WHICH == "build" and "int_score_dates" in ran and source_behind() %}
-        {% do log("WARNING: " ~ source_behind(), info=true) %}
-    {% endif %}
-    {% if execute and flags.WHICH == "build" and "int_running_activities" in ran %}
+    {% set behind = source_behind() if is_build and was_built("int_score_dates") %}
+    {% if behind %}{% do log("WARNING: " ~ behind, info=true) %}{% endif %}
+    {% if is_build and was_built("int_running_activities") %}
         {% set running = run_query(
             "select * from " ~ relation_of("int_running_activities")
             ~ " where replaced_at is null order by score_date desc limit 1"

@@ -3,10 +3,7 @@ After a run: where most redemptions of the points ledger would count as taken ba
 not what the var burned_points_are_negative says.
 #}
 {% macro say_points_signs() %}
-    {% set ran = results | selectattr("status", "equalto", "success")
-        | selectattr("node.name", "equalto", "stg_loyalty__points_ledger") | list
-        if execute and flags.WHICH in ["run", "build"] else [] %}
-    {% if ran %}
+    {% if was_built("stg_loyalty__points_ledger") %}
         {% set negative = var("burned_points_are_negative") %}
         {% set taken_back, burned = run_query(
             "select count(case when is_negative != " ~ negative | lower ~ " then 1 end), count(*)"

@@ -1,8 +1,6 @@
 {# After a run that judged the data: what is not as expected, and what to do about it. #}
 {% macro say_what_quality_found() %}
-    {% set ran = results | selectattr("status", "equalto", "success")
-        | map(attribute="node.name") | list %}
-    {% if execute and flags.WHICH in ["run", "build"] and "rpt_data_quality" in ran %}
+    {% if was_built("rpt_data_quality") %}
         {% for row in run_query(
             "select severity, layer, table_name, observed, expected, owner, action from "
             ~ relation_of("rpt_data_quality") ~ " where is_latest and not success"

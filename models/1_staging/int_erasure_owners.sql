@@ -25,16 +25,7 @@ customers as (
     from {{ seen }}
     where {{ somebody_asked() }}
     {% endif %}
-    {% set remembered = seen_by_staging("int_identifier_versions") %}
-    {% if remembered %}
-    union
-    select
-        holder_id as customer_id,
-        cast(null as {{ dbt.type_string() }}) as email,
-        email_hash
-    from {{ remembered }}
-    where holder_type = 'account' and {{ somebody_asked() }}
-    {% endif %}
+    {{ and_remembered_emails("account") }}
 ),
 
 members as (
@@ -175,16 +166,7 @@ card_emails as (
         email,
         email_hash
     from members
-    {% set remembered = seen_by_staging("int_identifier_versions") %}
-    {% if remembered %}
-    union
-    select
-        holder_id as member_id,
-        cast(null as {{ dbt.type_string() }}) as email,
-        email_hash
-    from {{ remembered }}
-    where holder_type = 'card' and {{ somebody_asked() }}
-    {% endif %}
+    {{ and_remembered_emails("card") }}
 ),
 
 emails_of_cards as (

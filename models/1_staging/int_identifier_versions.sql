@@ -44,12 +44,14 @@ looked_at as (
     select
         holder_type,
         holder_id
-    from {{ "known" if has_new_erasures() else "landed" }}
+    from landed
+    {% if has_new_erasures() %}
     union
     select
         holder_type,
         holder_id
-    from landed
+    from known
+    {% endif %}
     union
     select
         holder_type,
@@ -120,31 +122,28 @@ periods as (
         coalesce(
             lead(valid_from) over (partition by holder_type, holder_id order by version_number),
             {{ end_of_time() }}
-        ) as valid_until
+        ) as valid_until,
+        case when holder_type = 'account' then holder_id end as customer_id,
+        case when holder_type = 'card' then holder_id end as member_id
     from changes
 ),
 
-named as (
+flagged as (
     select
-        *,
-        case when holder_type = 'account' then holder_id end as customer_id,
-        case when holder_type = 'card' then holder_id end as member_id
+        {{ all_columns_but("periods", "customer_id, member_id") }},
+        {{ is_erased(["email_hash"]) }} as is_address_erased,
+        {{ is_erased(["customer_id", "member_id"]) }} as is_holder_erased
     from periods
 ),
 
--- An address that an erased holder shared is nobody's in that period, not the next holder's.
+-- Where an erased holder shared an address, it leads to nobody in that period.
 without_erased as (
-    select
-        holder_type,
-        holder_id,
-        email_hash,
-        opened_at,
-        updated_at,
-        landed_at,
-        valid_from,
-        valid_until
-    from named
-    where not {{ is_erased(["customer_id", "member_id", "email_hash"]) }}
+    {% set columns = "holder_type, holder_id, email_hash, opened_at, updated_at, landed_at,"
+        ~ " valid_from, valid_until" %}
+    select {{ columns }} from flagged
+    where
+        not is_holder_erased
+        and not is_address_erased
     union
     select
         'erased ' || holder_type as holder_type,
@@ -155,23 +154,14 @@ without_erased as (
         cast(null as timestamp) as landed_at,
         valid_from,
         valid_until
-    from named
+    from flagged
     where
         email_hash is not null
-        and not {{ is_erased(["email_hash"]) }}
-        and {{ is_erased(["customer_id", "member_id"]) }}
+        and is_holder_erased
+        and not is_address_erased
     {% if is_incremental() %}
     union
-    select
-        holder_type,
-        holder_id,
-        email_hash,
-        opened_at,
-        updated_at,
-        landed_at,
-        valid_from,
-        valid_until
-    from known
+    select {{ columns }} from known
     where
         holder_id = ''
         and not {{ is_erased(["email_hash"]) }}

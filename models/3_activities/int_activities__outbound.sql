@@ -81,7 +81,7 @@ looked_at_contacts as (
 
 {% set response_rows, contact_rows = "looked_at_responses", "looked_at_contacts" %}
 {% endif %}
-contacts as {{ computed("anew") }} (
+contacts as {{ computed("inline") }} (
     select
         contacts.contact_id,
         contacts.campaign_id,
@@ -94,7 +94,7 @@ contacts as {{ computed("anew") }} (
     where contacts.replaced_at is null
 ),
 
-responses as {{ computed("anew") }} (
+responses as {{ computed("inline") }} (
     select
         responses.response_id,
         responses.contact_id,

@@ -17,12 +17,12 @@ cards as (
     where replaced_at is null
 ),
 
-transactions as {{ computed("anew") }} (
+transactions as {{ computed("inline") }} (
     select * from {{ ref("stg_loyalty__transactions") }}
     where replaced_at is null
 ),
 
-lines as {{ computed("anew") }} (
+lines as {{ computed("inline") }} (
     select
         transaction_id,
         units,
@@ -48,38 +48,28 @@ with_goods_back as (
     group by transaction_id
 ),
 
-returns as (
-    select
-        transactions.transaction_id,
-        coalesce(accounts.customer_id, cards.customer_id) as customer_id
-    from transactions
-    left join with_goods_back on transactions.transaction_id = with_goods_back.transaction_id
-    left join accounts on transactions.customer_id = accounts.account_id
-    left join cards on transactions.member_id = cards.member_id
-    where
-        transactions.is_return
-        or with_goods_back.is_return
-),
-
-returners as (
-    select distinct customer_id from returns
-    where customer_id is not null
-),
-
-receipts as (
+owned as (
     select
         coalesce(accounts.customer_id, cards.customer_id) as customer_id,
         transactions.transaction_id,
         transactions.transacted_at,
-        returns.transaction_id is not null as is_return
+        transactions.is_return or coalesce(with_goods_back.is_return, false) as is_return
     from transactions
+    left join with_goods_back on transactions.transaction_id = with_goods_back.transaction_id
     left join accounts on transactions.customer_id = accounts.account_id
     left join cards on transactions.member_id = cards.member_id
-    left join returns on transactions.transaction_id = returns.transaction_id
+),
+
+returners as (
+    select distinct customer_id from owned
     where
-        coalesce(accounts.customer_id, cards.customer_id) in (
-            select returners.customer_id from returners
-        )
+        is_return
+        and customer_id is not null
+),
+
+receipts as (
+    select * from owned
+    where customer_id in (select returners.customer_id from returners)
 ),
 
 receipt_goods as (
@@ -124,7 +114,8 @@ found as (
         transaction_id,
         true as is_return,
         cast(null as timestamp) as returned_at
-    from returns
+    from owned
+    where is_return
     union all
     select
         transaction_id,
